@@ -1,0 +1,23 @@
+/* Str: a growing, NUL-terminated text in an arena. */
+#ifndef NETCC_STR_H
+#define NETCC_STR_H
+
+#include "base/arena.h"
+
+typedef struct {
+    Arena *arena;
+    char *text; /* never NULL after str_new; NUL-terminated */
+    size_t length;
+    size_t capacity;
+} Str;
+
+Str str_new(Arena *arena);
+void str_add(Str *str, const char *text);
+void str_addn(Str *str, const char *text, size_t length);
+void str_printf(Str *str, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The candidate nearest in spelling to `word` (Damerau-Levenshtein, at most a third of its letters
+ * wrong, two at least), or NULL. */
+const char *nearest_spelling(const char *word, const char *const *candidates, int count);
+
+#endif
