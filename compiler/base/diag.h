@@ -25,10 +25,14 @@ typedef struct {
     int col;
 } Loc;
 
+/* The place of a byte of the source. */
+Loc source_loc(const Source *source, size_t offset);
+
 typedef struct {
     Arena *arena;
     Str text;   /* all messages so far, at most 64 KB */
-    int errors; /* number of errors */
+    int errors; /* number of errors, those that were left out included */
+    bool full;  /* no room for more messages */
 } Diag;
 
 Diag *diag_new(Arena *arena);

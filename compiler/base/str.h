@@ -2,6 +2,9 @@
 #ifndef NETCC_STR_H
 #define NETCC_STR_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/arena.h"
 
 typedef struct {
@@ -19,5 +22,11 @@ void str_printf(Str *str, const char *format, ...) __attribute__((format(printf,
 /* The candidate nearest in spelling to `word` (Damerau-Levenshtein, at most a third of its letters
  * wrong, two at least), or NULL. */
 const char *nearest_spelling(const char *word, const char *const *candidates, int count);
+
+/* The first character of a UTF-8 text and the bytes it takes, or 0 where the text is not UTF-8. */
+int utf8_decode(const char *text, size_t length, uint32_t *rune);
+
+/* False for what would disturb a terminal: controls, line breaks, text direction marks. */
+bool rune_is_printable(uint32_t rune);
 
 #endif
