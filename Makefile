@@ -2,24 +2,99 @@
 # `make deps` installs what is missing on Debian and Ubuntu.
 
 B       ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+V       ?= @
 OPT     ?= -O2 -g
 WARN    := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wundef -Wvla -Wformat=2 -Werror
 DEFS    := -D_GNU_SOURCE
 INC     := -Icompiler -Iruntime -I$(B)/gen
 CFLAGS  += $(OPT) $(WARN) $(DEFS) $(INC) $(SAN) -fPIC -MMD -MP
-LIBS    := -lyaml -ltcc -lz -ljansson -ldl -lm -lpthread
+LDLIBS  := -lyaml -ltcc -lz -ljansson -ldl -lm -lpthread
 
-COMPILER := $(filter-out compiler/main.c,$(sort $(wildcard compiler/*.c compiler/*/*.c)))
-RUNTIME  := $(filter-out runtime/native.c runtime/data/npz.c,$(sort $(wildcard runtime/*.c runtime/*/*.c)))
-OBJ      := $(patsubst %.c,$(B)/%.o,$(COMPILER) $(RUNTIME))
-UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+KERNEL_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
+ifeq ($(shell uname -m),x86_64)
+ISAS         := sse2 avx2 avx512
+else
+ISAS         := generic
+endif
+MARCH_sse2   := -march=x86-64
+MARCH_avx2   := -march=x86-64-v3
+MARCH_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+
+FAMILIES  := op layer loss metric optimizer initializer
+LISTS     := $(FAMILIES:%=$(B)/gen/%_list.h)
+GENERATED := $(LISTS) $(B)/gen/op_enum.h $(B)/gen/primitives.h $(B)/gen/embedded_data.h
+
+COMPILER  := $(filter-out compiler/main.c,$(sort $(wildcard compiler/*.c compiler/*/*.c)))
+RUNTIME   := $(filter-out runtime/native.c runtime/data/npz.c,\
+               $(sort $(wildcard runtime/*.c runtime/*/*.c)))
+NATIVE    := $(ISAS:%=$(B)/runtime/native_%.o)
+OBJECTS   := $(patsubst %.c,$(B)/%.o,$(COMPILER) $(RUNTIME)) $(NATIVE)
+PLUGIN    := runtime/data/npz.c runtime/data/npy.c runtime/data/file.c runtime/data/array.c
+UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+SOURCES   := $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] runtime/*/*.[ch] \
+               tests/*/*.c bench/*.c))
 
 all: $(B)/netcc $(B)/npz.so
 
-$(B)/%.o: %.c
+# ---- one place of truth: lists made from the records ------------------------------------------
+
+RECORDS := $(wildcard compiler/ops/*.c compiler/layers/*.c compiler/records/*.c)
+
+$(B)/gen/%_list.h: $(RECORDS) | $(B)/gen
+	@upper=$$(echo $* | tr a-z A-Z); \
+	 sed -nE "s/^$$upper\(([a-z0-9_]+)\) = .*/X(\1)/p" $(RECORDS) > $@
+
+$(B)/gen/op_enum.h: $(B)/gen/op_list.h
+	@{ echo 'typedef enum {'; sed -E 's/X\((.*)\)/    OP_\1,/' $<; \
+	   echo '    OP_COUNT'; echo '} OpKind;'; } > $@
+
+$(B)/gen/primitives.h: compiler/ops/primitive.c | $(B)/gen
+	@{ echo '#define NC_PRIMITIVES(X) \'; \
+	   tr '\n' ' ' < $< | grep -oE '[{ ]PRIMITIVE\([a-z0-9]+, [0-9]\)' | \
+	   sed -E 's/.*PRIMITIVE\(([a-z0-9]+), ([0-9])\)/    X(\1, \2) \\/'; echo; } > $@
+
+EMBEDDED := $(sort $(wildcard templates/*.c)) runtime/vocab.h
+
+$(B)/gen/embedded_data.h: $(EMBEDDED) Makefile | $(B)/gen
+	@for f in $(EMBEDDED); do \
+	   echo "{\"$$(dirname $$f)\", \"$$(basename $${f%.*})\", (const char[]){"; \
+	   od -An -v -tu1 $$f | sed -E 's/ +([0-9]+)/\1,/g'; echo '0}},'; done > $@
+
+$(B)/gen:
+	@mkdir -p $@
+
+# ---- objects ------------------------------------------------------------------------------------
+
+$(B)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	@echo '  CC   $<'
+	$(V)$(CC) $(CFLAGS) -c $< -o $@
+
+$(B)/runtime/native_%.o: runtime/native.c | $(GENERATED)
+	@mkdir -p $(@D)
+	@echo '  CC   $< ($*)'
+	$(V)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
+
+$(B)/netcc: $(B)/compiler/main.o $(OBJECTS)
+	@echo '  LINK $@'
+	$(V)$(CC) $(SAN) $^ $(LDLIBS) -o $@
+
+$(B)/npz.so: $(PLUGIN) | $(GENERATED)
+	@echo '  LINK $@'
+	$(V)$(CC) $(CFLAGS) -shared -fvisibility=hidden -Wl,-Bsymbolic $(PLUGIN) -lzip -MF $(B)/npz.d -o $@
 
 .PHONY: all
+
+# ---- tests --------------------------------------------------------------------------------------
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(OBJECTS)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	$(V)$(CC) $(SAN) $^ -lcmocka $(LDLIBS) -o $@
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

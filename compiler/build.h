@@ -1,0 +1,88 @@
+/* What the parts of build share: the spec after reading, before it becomes graphs. */
+#ifndef NETCC_BUILD_H
+#define NETCC_BUILD_H
+
+#include "layers/layer.h"
+#include "model.h"
+
+/* A tensor by position: the inputs first, then the layers in their order. */
+typedef int Position;
+
+typedef struct {
+    const Layer *layer;
+    const char *name;
+    Loc loc; /* of the layer's kind in the spec */
+    const AttrValue *attrs;
+    bool trainable;
+    const Yaml *from; /* NULL: the tensor before */
+    Position *in;
+    int inputs;
+} LayerSpec;
+
+typedef struct {
+    const Loss *loss;
+    const AttrValue *attrs;
+    Loc loc;
+    double weight;
+    int output; /* of the model; its target is the loss's position */
+} LossSpec;
+
+typedef struct {
+    const Metric *metric;
+    const AttrValue *attrs;
+    const char *name; /* as reported */
+    Loc loc;
+    int loss; /* whose prediction and target it compares */
+} MetricSpec;
+
+typedef struct {
+    LossSpec *losses;
+    int losses_count;
+    MetricSpec *metrics;
+    int metrics_count;
+    const Optimizer *optimizer;
+    const AttrDef *optimizer_defs;
+    const AttrValue *optimizer_attrs;
+} TrainSpec;
+
+typedef struct {
+    Model *model;
+    Arena *arena;
+    Diag *diag;
+    LayerSpec *layers;
+    int layers_count;
+    Position *outputs;    /* one per model->outputs */
+    double scale, offset; /* of every input */
+    TrainSpec train;
+} Build;
+
+/* A graph under construction. */
+typedef struct {
+    Graph *graph;
+    Purpose purpose;
+    Node **inputs;  /* as the caller hands them in */
+    Node **outputs; /* the model's */
+} GraphParts;
+
+/* build_layers.c: `layers` and `outputs`. */
+bool read_layers(Build *build);
+/* Who made the tensor at a position. */
+Origin origin_of(const Build *build, Position position);
+
+/* build_graph.c: inputs and layers as nodes; false after an error. */
+bool build_forward(Build *build, Purpose purpose, GraphParts *out);
+
+/* build_train.c: `train`; the outputs' shapes are known. */
+bool read_train(Build *build, const Yaml *train);
+/* objective.c: the graphs that a train section asks for. */
+bool build_train_graphs(Build *build);
+
+/* build_data.c: `data`. Scale and offset are read first, as they go into the graphs; the sources
+ * need the model's ports. */
+bool read_scaling(Build *build, const Yaml *data);
+bool read_sources(Build *build, const Yaml *data);
+
+/* C identifiers that are no keywords; what a name is for goes into the message. */
+bool check_name(Diag *diag, Loc loc, const char *what, const char *name);
+
+#endif

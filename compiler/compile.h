@@ -1,0 +1,50 @@
+/* compile: from a spec to C. The list of passes is compile.c, and nothing else is. */
+#ifndef NETCC_COMPILE_H
+#define NETCC_COMPILE_H
+
+#include "model.h"
+#include "program.h"
+
+typedef struct {
+    Model *model;
+    int64_t batch;
+    Entry *predict, *train, *eval, *grad; /* NULL where the model has none */
+    int64_t weights_elements, state_elements;
+} Program;
+
+typedef struct {
+    const char *spec_path;
+    const char *const *sets; /* --set path=value */
+    int sets_count;
+    int64_t batch;           /* 0: the spec's batch_size, or 1 without a train section */
+    const char *dump_after;  /* a pass name, or NULL */
+    Str *dump;               /* where the dump goes */
+    bool check;              /* build for `netcc check`: no composite optimisation differs, batch small */
+} CompileOptions;
+
+/* Reads and builds: NULL after errors. */
+Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options);
+/* All passes after build. */
+Program *compile_model(Model *model, const CompileOptions *options);
+
+extern const char *const pass_names[]; /* ends with NULL */
+
+/* emit.c: one C unit of the whole program. */
+typedef enum {
+    EMIT_JIT_TCC, /* block calls over natives, no includes, real = float */
+    EMIT_JIT_CC,  /* vocabulary pasted, real = float, exported entry wrappers nc_entry_NAME */
+    EMIT_CHECK    /* scalar C in double, no includes, for tcc */
+} EmitTarget;
+/* Entry wrappers have the type nc_entry_function and are named nc_entry_predict, nc_entry_train,
+ * nc_entry_eval, nc_entry_grad. Compile EMIT_JIT_TCC with -DNC_ROWS=<of the natives>, EMIT_CHECK
+ * with -DNC_SCALAR -DNC_DOUBLE. */
+char *emit_unit(Arena *arena, const Program *program, EmitTarget target);
+
+/* emit_product.c: NAME.h, NAME.c for `netcc emit`. `weights` in packed layout may be NULL. */
+bool emit_product(Arena *arena, Diag *diag, const Program *program, const char *folder, bool train,
+                  const float *weights);
+
+/* describe.c: the model's descriptor; entries' run pointers are NULL until a driver sets them. */
+struct nc_model *describe(Arena *arena, const Program *program, size_t real_bytes);
+
+#endif

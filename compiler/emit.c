@@ -1,0 +1,378 @@
+/* emit: the Program as C text. It decides nothing: every size, offset and order stands in the
+ * Program; equal kernels share one function. */
+#include "emit.h"
+
+#include <string.h>
+
+#include "embedded.h"
+#include "native.h"
+
+typedef struct EmittedKernel EmittedKernel;
+struct EmittedKernel {
+    EmittedKernel *next;
+    const char *body; /* with PLACEHOLDER for its name */
+    const char *name;
+};
+
+#define PLACEHOLDER "@kernel@"
+
+Emitter *emitter_new(Arena *arena, const Program *program, Style style)
+{
+    Emitter *emitter = ARENA_NEW(arena, Emitter);
+    emitter->arena = arena;
+    emitter->program = program;
+    emitter->style = style;
+    emitter->functions = str_new(arena);
+    return emitter;
+}
+
+/* ---- kernels --------------------------------------------------------------------------------- */
+
+static bool is_word_character(char c)
+{
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool mentions_n(const char *text)
+{
+    for (const char *p = text; (p = strchr(p, 'n')); p++) {
+        if ((p == text || !is_word_character(p[-1])) && !is_word_character(p[1]))
+            return true;
+    }
+    return false;
+}
+
+static bool record_mentions_n(const TemplateRecord *record)
+{
+    for (int i = 0; i < record->values_count; i++) {
+        const TemplateValue *value = &record->values[i];
+        if (value->kind == T_TEXT && mentions_n(value->text))
+            return true;
+        for (int k = 0; value->kind == T_LIST && k < value->count; k++) {
+            if (record_mentions_n(value->items[k]))
+                return true;
+        }
+    }
+    return false;
+}
+
+static TemplateRecord *copy_record(Arena *arena, const TemplateRecord *record)
+{
+    TemplateRecord *copy = template_record(arena);
+    for (int i = 0; i < record->values_count; i++) {
+        const TemplateValue *value = &record->values[i];
+        if (value->kind == T_INT)
+            template_int(copy, record->names[i], value->integer);
+        else if (value->kind == T_TEXT)
+            template_text(copy, record->names[i], value->text);
+        else {
+            template_list(copy, record->names[i]);
+            for (int k = 0; k < value->count; k++) {
+                TemplateRecord *item = template_item(copy, record->names[i]);
+                *item = *copy_record(arena, value->items[k]);
+            }
+        }
+    }
+    return copy;
+}
+
+static char *kernel_body(Emitter *emitter, const Kernel *kernel)
+{
+    TemplateRecord *bind = copy_record(emitter->arena, kernel->bind);
+    const char *template = kernel->template;
+    if (kernel->chain) {
+        express(bind, kernel, emitter->style);
+        if (emitter->style.lowering == LOWER_BLOCK)
+            template = arena_printf(emitter->arena, "%s_block", template);
+    }
+    const char *source = template_source(emitter->arena, template);
+    if (strstr(source, "//:param $uses_n"))
+        template_int(bind, "uses_n", record_mentions_n(bind));
+    template_text(bind, "name", PLACEHOLDER);
+    Str text = str_new(emitter->arena);
+    template_expand(&text, template, source, bind);
+    return text.text;
+}
+
+static unsigned hash_text(const char *text)
+{
+    unsigned hash = 2166136261u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash;
+}
+
+static bool has_name(const Emitter *emitter, const char *name)
+{
+    for (int i = 0; i < 1024; i++) {
+        for (const EmittedKernel *k = emitter->buckets[i]; k; k = k->next) {
+            if (!strcmp(k->name, name))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* LAYER_TEMPLATE, numbered where two layers' differ. */
+static const char *kernel_name(const Emitter *emitter, const Kernel *kernel)
+{
+    const Node *node = kernel->nodes_count ? kernel->nodes[0] : NULL;
+    const char *what = kernel->chain && kernel->chain->tile ? op_of(node)->name : kernel->template;
+    char *base = arena_printf(emitter->arena, "%s_%s", node && node->name ? node->name : "k", what);
+    char *name = base;
+    for (int i = 2; has_name(emitter, name); i++)
+        name = arena_printf(emitter->arena, "%s_%d", base, i);
+    return name;
+}
+
+static void add_function(Emitter *emitter, const char *body, const char *name)
+{
+    const char *hole = strstr(body, PLACEHOLDER);
+    str_addn(&emitter->functions, body, (size_t)(hole - body));
+    str_add(&emitter->functions, name);
+    str_add(&emitter->functions, hole + strlen(PLACEHOLDER));
+    str_add(&emitter->functions, "\n");
+}
+
+static const char *emit_kernel(Emitter *emitter, const Kernel *kernel)
+{
+    char *body = kernel_body(emitter, kernel);
+    EmittedKernel **bucket = &emitter->buckets[hash_text(body) % 1024];
+    for (EmittedKernel *k = *bucket; k; k = k->next) {
+        if (!strcmp(k->body, body))
+            return k->name;
+    }
+    EmittedKernel *k = ARENA_NEW(emitter->arena, EmittedKernel);
+    *k = (EmittedKernel){*bucket, body, kernel_name(emitter, kernel)};
+    *bucket = k;
+    add_function(emitter, body, k->name);
+    return k->name;
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+static const char *place_text(const Emitter *emitter, BufferRef ref, int64_t steps)
+{
+    static const char *const names[] = {"arena",  "weights", "state", "input",
+                                        "target", "output",  "hyper"};
+    const Buffer *b = ref.buffer;
+    Str text = str_new(emitter->arena);
+    if (b->kind == BUFFER_HYPER)
+        return !strcmp(b->field, "batch") ? "&batch"
+                                          : arena_printf(emitter->arena, "&hyper->%s", b->field);
+    str_add(&text, names[b->kind]);
+    if (b->kind == BUFFER_INPUT || b->kind == BUFFER_TARGET || b->kind == BUFFER_OUTPUT)
+        str_printf(&text, "%d", b->index);
+    else if (b->offset)
+        str_printf(&text, " + %lld", (long long)b->offset);
+    if (ref.slice && ref.reversed)
+        str_printf(&text, " + (%lld - t) * %s%lld", (long long)steps - 1, b->batched ? "n * " : "",
+                   (long long)ref.slice);
+    else if (ref.slice)
+        str_printf(&text, " + t * %s%lld", b->batched ? "n * " : "", (long long)ref.slice);
+    return text.text;
+}
+
+/* Places joined by commas, broken before column 100. */
+static char *places_text(const Emitter *emitter, const BufferRef *refs, int count, int64_t steps,
+                         size_t column)
+{
+    Str text = str_new(emitter->arena);
+    size_t line = column;
+    for (int i = 0; i < count; i++) {
+        const char *place = place_text(emitter, refs[i], steps);
+        if (i && line + strlen(place) + 3 > 98) {
+            str_printf(&text, ",\n%*s", (int)column, "");
+            line = column;
+        } else if (i) {
+            str_add(&text, ", ");
+            line += 2;
+        }
+        str_add(&text, place);
+        line += strlen(place);
+    }
+    return text.text;
+}
+
+static const char *short_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* "dense, mnist.yaml:5: matmul add max [n, 128]" */
+static char *call_comment(const Emitter *emitter, const Kernel *kernel)
+{
+    Str text = str_new(emitter->arena);
+    const Node *first = kernel->nodes_count ? kernel->nodes[0] : NULL;
+    if (first && first->name)
+        str_printf(&text, "%s, ", first->name);
+    if (first && first->loc.source && !first->loc.source->is_option)
+        str_printf(&text, "%s:%d: ", short_path(first->loc.source->name), first->loc.line);
+    for (int i = 0; i < kernel->nodes_count && i < 8; i++)
+        str_printf(&text, "%s ", op_of(kernel->nodes[i])->name);
+    if (kernel->nodes_count > 8)
+        str_printf(&text, "and %d more ", kernel->nodes_count - 8);
+    if (first)
+        str_add(&text, shape_text(emitter->arena, kernel->chain ? kernel->chain->domain
+                                                                 : first->shape));
+    return text.text;
+}
+
+enum { THREADING_WORTH = 400000 }; /* operations below which one thread is faster */
+
+static bool worth_threads(const Emitter *emitter, const Kernel *kernel)
+{
+    double work = kernel->flops * (double)emitter->program->batch + kernel->flops_fixed;
+    return work > THREADING_WORTH;
+}
+
+static TemplateRecord *call_item(TemplateRecord *bind, int begin, int call, int end)
+{
+    TemplateRecord *item = template_item(bind, "calls");
+    template_int(item, "begin", begin);
+    template_int(item, "call", call);
+    template_int(item, "end", end);
+    return item;
+}
+
+static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,
+                      int64_t steps)
+{
+    for (int i = 0; i < count; i++) {
+        const Kernel *kernel = kernels[i];
+        if (kernel->steps) {
+            TemplateRecord *begin = call_item(bind, 1, 0, 0);
+            template_int(begin, "steps", kernel->steps);
+            add_calls(emitter, bind, kernel->body, kernel->body_count, kernel->steps);
+            call_item(bind, 0, 0, 1);
+            continue;
+        }
+        bool threads = worth_threads(emitter, kernel) && !steps;
+        TemplateRecord *item = call_item(bind, 0, 1, 0);
+        template_text(item, "comment", call_comment(emitter, kernel));
+        template_int(item, "reads", kernel->in_count);
+        template_int(item, "no_reads", !kernel->in_count);
+        template_text(item, "in",
+                      places_text(emitter, kernel->in, kernel->in_count, steps, 37));
+        template_text(item, "out",
+                      places_text(emitter, kernel->out, kernel->out_count, steps, 32));
+        template_int(item, "threads", threads);
+        template_int(item, "serial", !threads);
+        template_text(item, "function", emit_kernel(emitter, kernel));
+        template_text(item, "units", kernel->units);
+    }
+}
+
+char *emit_entry(Emitter *emitter, const Entry *entry, const char *signature,
+                 const char *const *conditions, const Local *locals, int locals_count)
+{
+    TemplateRecord *bind = template_record(emitter->arena);
+    template_text(bind, "signature", signature);
+    template_list(bind, "checks");
+    for (int i = 0; conditions && conditions[i]; i++)
+        template_text(template_item(bind, "checks"), "condition", conditions[i]);
+    template_int(bind, "result", conditions != NULL);
+    template_list(bind, "calls");
+    add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
+    template_list(bind, "locals");
+    for (int i = 0; i < locals_count; i++) {
+        TemplateRecord *item = template_item(bind, "locals");
+        template_text(item, "type", locals[i].type);
+        template_text(item, "name", locals[i].name);
+        template_text(item, "value", locals[i].value);
+    }
+    Str text = str_new(emitter->arena);
+    template_expand(&text, "entry", template_source(emitter->arena, "entry"), bind);
+    return text.text;
+}
+
+/* ---- units ----------------------------------------------------------------------------------- */
+
+char *emit_prelude(Arena *arena, EmitTarget target)
+{
+    Str text = str_new(arena);
+    const char *vocabulary = embedded_text("runtime", "vocab");
+    if (!vocabulary)
+        bug("the vocabulary is not embedded");
+    str_add(&text, vocabulary);
+    if (target == EMIT_JIT_TCC)
+        str_add(&text, nc_native_prototypes());
+    TemplateRecord *bind = template_record(arena);
+    template_int(bind, "own_abi", 1);
+    template_expand(&text, "unit", template_source(arena, "unit"), bind);
+    str_add(&text, "\n");
+    return text.text;
+}
+
+static bool uses(const Entry *entry, BufferKind kind, int index)
+{
+    for (int i = 0; i < entry->buffers_count; i++) {
+        const Buffer *b = entry->buffers[i];
+        if (b->kind == kind && b->first >= 0 && (index < 0 || b->index == index))
+            return true;
+    }
+    return false;
+}
+
+static void add_local(Arena *arena, Local *locals, int *count, const char *type, const char *name,
+                      const char *value)
+{
+    (void)arena;
+    locals[(*count)++] = (Local){type, name, value};
+}
+
+static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
+{
+    static const struct {
+        BufferKind kind;
+        const char *name, *field, *type, *cast;
+    } arrays[] = {{BUFFER_INPUT, "input", "inputs", "const nc_real *", "const nc_real *"},
+                  {BUFFER_TARGET, "target", "targets", "const nc_real *", "const nc_real *"},
+                  {BUFFER_OUTPUT, "output", "outputs", "nc_real *", "nc_real *"}};
+    Arena *arena = emitter->arena;
+    Local *locals = ARENA_ARRAY(arena, Local, entry->buffers_count + 8);
+    int count = 0;
+    add_local(arena, locals, &count, "const long", "n", "call->n");
+    add_local(arena, locals, &count, "const struct nc_env *", "env", "call->env");
+    add_local(arena, locals, &count, "const struct nc_hyper *", "hyper", "call->hyper");
+    add_local(arena, locals, &count, "const nc_real", "batch", "(nc_real)n");
+    add_local(arena, locals, &count, "nc_real *", "arena", "(nc_real *)call->arena");
+    add_local(arena, locals, &count, "nc_real *", "weights", "(nc_real *)call->weights");
+    add_local(arena, locals, &count, "nc_real *", "state", "(nc_real *)call->state");
+    for (int a = 0; a < 3; a++) {
+        for (int i = 0; i < entry->buffers_count; i++) {
+            if (uses(entry, arrays[a].kind, i))
+                add_local(arena, locals, &count, arrays[a].type,
+                          arena_printf(arena, "%s%d", arrays[a].name, i),
+                          arena_printf(arena, "(%s)call->%s[%d]", arrays[a].cast, arrays[a].field,
+                                       i));
+        }
+    }
+    char *signature =
+        arena_printf(arena,
+                     "void nc_entry_%s(const struct nc_call *call);\n"
+                     "void nc_entry_%s(const struct nc_call *call)",
+                     entry->name, entry->name);
+    char *text = emit_entry(emitter, entry, signature, NULL, locals, count);
+    str_add(out, text);
+    str_add(out, "\n");
+}
+
+char *emit_unit(Arena *arena, const Program *program, EmitTarget target)
+{
+    Style style = {.lowering = target == EMIT_JIT_TCC ? LOWER_BLOCK : LOWER_INFIX,
+                   .is_double = target == EMIT_CHECK};
+    Emitter *emitter = emitter_new(arena, program, style);
+    const Entry *entries[] = {program->predict, program->train, program->eval, program->grad};
+    Str wrappers = str_new(arena);
+    for (int i = 0; i < 4; i++) {
+        if (entries[i] && (target != EMIT_CHECK || entries[i] == program->grad))
+            emit_wrapper(emitter, &wrappers, entries[i]);
+    }
+    Str unit = str_new(arena);
+    str_add(&unit, emit_prelude(arena, target));
+    str_add(&unit, emitter->functions.text);
+    str_add(&unit, wrappers.text);
+    return unit.text;
+}

@@ -1,0 +1,90 @@
+/* expand: composites become primitives.
+ *
+ * Requires: any graph. Keeps: outputs, updates, names and Locs. Breaks: no composite is left. */
+#include <string.h>
+
+#include "expr.h"
+#include "passes.h"
+
+Node *expand_node(Graph *graph, const Op *op, Node *const *in, int inputs, const AttrValue *attrs,
+                  const char *text, Node *y, Node *g)
+{
+    static const char *const several[] = {"a", "b", "c"};
+    Scope scope = {0};
+    for (int i = 0; i < inputs && i < 3; i++)
+        scope_set(graph->arena, &scope, inputs == 1 ? "x" : several[i], in[i]);
+    if (y)
+        scope_set(graph->arena, &scope, "y", y);
+    if (g)
+        scope_set(graph->arena, &scope, "g", g);
+    if (attrs)
+        scope_attrs(graph, &scope, op->attrs, attrs);
+    return expr_build(graph, NULL, (Loc){0}, text, &scope);
+}
+
+Node *apply_op(Graph *graph, const Op *op, Node *const *in, int inputs, const AttrValue *attrs)
+{
+    if (op->class == OP_COMPOSITE && !op->vjp[0])
+        return expand_node(graph, op, in, inputs, attrs, op->expr, NULL, NULL);
+    return node_new(graph, op_kind(op), inputs, in, attrs);
+}
+
+/* Expressions may use other composites: expands node by node until only primitives are left. */
+static Node *expand_deep(Graph *graph, const Node *node, Node *const *in)
+{
+    Graph *aside = graph_new(graph->arena);
+    Node *stand_in[8];
+    const Op *op = op_of(node);
+    if (node->inputs > 8)
+        bug("composite %s of %d inputs", op->name, node->inputs);
+    for (int i = 0; i < node->inputs; i++) {
+        Shape s = node->in[i]->shape;
+        AttrValue values[3] = {{.s = "slice"},
+                               {.i = i},
+                               {.count = s.rank, .list = ARENA_ARRAY(graph->arena, int64_t, MAX_RANK)}};
+        memcpy(values[2].list, s.dim, sizeof s.dim);
+        stand_in[i] = node_new(aside, OP_input, 0, NULL, values);
+    }
+    Node *root = expand_node(aside, op, stand_in, node->inputs, node->attr, op->expr, NULL, NULL);
+    Node **copy = ARENA_ARRAY(graph->arena, Node *, aside->count + 1);
+    for (int i = 0; i < aside->count; i++) {
+        Node *inner = aside->nodes[i], *args[8];
+        for (int k = 0; k < inner->inputs; k++)
+            args[k] = copy[inner->in[k]->id];
+        if (i < node->inputs)
+            copy[i] = in[i];
+        else if (op_of(inner)->class == OP_COMPOSITE)
+            copy[i] = expand_deep(graph, inner, args);
+        else
+            copy[i] = node_new(graph, inner->op, inner->inputs, args, inner->attr);
+    }
+    return copy[root->id];
+}
+
+Graph *expand(const Graph *old)
+{
+    Graph *graph = graph_new(old->arena);
+    Node **copy = ARENA_ARRAY(old->arena, Node *, old->count + 1);
+    for (int i = 0; i < old->count; i++) {
+        const Node *node = old->nodes[i];
+        Node **in = ARENA_ARRAY(old->arena, Node *, node->inputs + 1);
+        for (int k = 0; k < node->inputs; k++)
+            in[k] = copy[node->in[k]->id];
+        graph->layer = node->name;
+        graph->loc = node->loc;
+        if (op_of(node)->class == OP_COMPOSITE) {
+            copy[i] = expand_deep(graph, node, in);
+        } else if (node->op == OP_update) {
+            copy[i] = update_param(graph, node_param(node), in[0]);
+        } else {
+            copy[i] = node_new(graph, node->op, node->inputs, in, node->attr);
+            if (node->op == OP_scan)
+                copy[i]->attr[0].ptr = expand(node->attr[0].ptr);
+        }
+    }
+    for (int i = 0; i < old->outputs_count; i++) {
+        Output output = old->outputs[i];
+        graph_output(graph, output.name, copy[output.node->id], output.loc);
+    }
+    return graph;
+}

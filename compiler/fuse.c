@@ -1,0 +1,575 @@
+/* fuse: groups become kernels over buffers.
+ *
+ * Requires: a simplified graph. Yields: an Entry whose kernels stand in a valid order, every value
+ * that crosses kernels in a buffer of its own. A state's next version is written straight over the
+ * old one where no later kernel reads that; else it is copied there at the end. */
+#include <string.h>
+
+#include "group.h"
+#include "layout.h"
+#include "passes.h"
+
+typedef struct Fusion Fusion;
+struct Fusion {
+    Arena *arena;
+    Entry *entry;
+    const Graph *graph;
+    Grouping *grouping;
+    const Layout **layouts;
+    int64_t batch;
+    BufferRef *place;  /* by node id (bases only): where its value is */
+    Kernel ***kernels; /* the list under construction */
+    int *kernels_count;
+};
+
+void bind_template(KernelBuild *build, const char *template)
+{
+    build->kernel->template = template;
+}
+
+void bind_int(KernelBuild *build, const char *name, int64_t value)
+{
+    template_int(build->kernel->bind, name, value);
+}
+
+void bind_text(KernelBuild *build, const char *name, const char *text)
+{
+    template_text(build->kernel->bind, name, text);
+}
+
+int64_t extent(Shape shape, int from, int to, int64_t batch)
+{
+    int64_t product = 1;
+    for (int i = from; i < to; i++)
+        product *= shape.dim[i] == BATCH ? batch : shape.dim[i];
+    return product;
+}
+
+const char *extent_text(Arena *arena, Shape shape, int from, int to)
+{
+    int64_t product = extent(shape, from, to, 1);
+    bool n = false;
+    for (int i = from; i < to; i++)
+        n |= shape.dim[i] == BATCH;
+    if (!n || !product)
+        return arena_printf(arena, "%lld", (long long)product);
+    return product == 1 ? "n" : arena_printf(arena, "n * %lld", (long long)product);
+}
+
+static Buffer *new_buffer(Fusion *f, BufferKind kind, const Node *node)
+{
+    Buffer *buffer = ARENA_NEW(f->arena, Buffer);
+    buffer->kind = kind;
+    buffer->node = node;
+    buffer->id = f->entry->buffers_count;
+    buffer->first = buffer->last = -1;
+    if (node) {
+        buffer->batched = shape_has_batch(node->shape);
+        buffer->elements = layout_elements(f->layouts[node->id], node->shape);
+    }
+    ARENA_PUSH(f->arena, f->entry->buffers, f->entry->buffers_count, buffer);
+    return buffer;
+}
+
+static Buffer *param_buffer(Fusion *f, const Node *node)
+{
+    const Param *param = node_param(node);
+    BufferKind kind = param->role == NC_ROLE_SLOT ? BUFFER_STATE : BUFFER_WEIGHTS;
+    for (int i = 0; i < f->entry->buffers_count; i++) {
+        Buffer *buffer = f->entry->buffers[i];
+        if (buffer->kind == kind && buffer->index == param->id)
+            return buffer;
+    }
+    Buffer *buffer = new_buffer(f, kind, node);
+    buffer->index = param->id;
+    buffer->offset = param->offset;
+    buffer->field = param->name;
+    return buffer;
+}
+
+static Buffer *leaf_buffer(Fusion *f, const Node *node)
+{
+    if (node->op == OP_param)
+        return param_buffer(f, node);
+    if (node->op == OP_hyper) {
+        Buffer *buffer = new_buffer(f, BUFFER_HYPER, node);
+        buffer->field = attr(node, "field")->s;
+        return buffer;
+    }
+    if (node->op != OP_input)
+        bug("%s has no buffer", op_of(node)->name);
+    bool target = !strcmp(attr(node, "port")->s, "target");
+    Buffer *buffer = new_buffer(f, target ? BUFFER_TARGET : BUFFER_INPUT, node);
+    buffer->index = (int)attr(node, "index")->i;
+    return buffer;
+}
+
+/* Where the value of a base node is; leaves get their buffer at the first question. */
+static BufferRef place_of(Fusion *f, const Node *node)
+{
+    const Node *base = base_of(node);
+    BufferRef *place = &f->place[base->id];
+    if (!place->buffer)
+        place->buffer = f->grouping->of[base->id] ? new_buffer(f, BUFFER_ARENA, base)
+                                                  : leaf_buffer(f, base);
+    return *place;
+}
+
+static bool ref_equal(BufferRef a, BufferRef b)
+{
+    return a.buffer == b.buffer && a.slice == b.slice && a.reversed == b.reversed;
+}
+
+static int add_in(Fusion *f, Kernel *kernel, BufferRef ref)
+{
+    for (int i = 0; i < kernel->in_count; i++) {
+        if (ref_equal(kernel->in[i], ref))
+            return i;
+    }
+    ARENA_PUSH(f->arena, kernel->in, kernel->in_count, ref);
+    return kernel->in_count - 1;
+}
+
+static int add_out(Fusion *f, Kernel *kernel, BufferRef ref)
+{
+    for (int i = 0; i < kernel->out_count; i++) {
+        if (ref_equal(kernel->out[i], ref))
+            return i;
+    }
+    ARENA_PUSH(f->arena, kernel->out, kernel->out_count, ref);
+    return kernel->out_count - 1;
+}
+
+static Kernel *new_kernel(Fusion *f, const char *template)
+{
+    Kernel *kernel = ARENA_NEW(f->arena, Kernel);
+    kernel->template = template;
+    kernel->bind = template_record(f->arena);
+    kernel->units = "1";
+    return kernel;
+}
+
+static void append(Fusion *f, Kernel *kernel)
+{
+    ARENA_PUSH(f->arena, *f->kernels, *f->kernels_count, kernel);
+}
+
+static void add_node(Fusion *f, Kernel *kernel, const Node *node)
+{
+    Node *mutable = f->graph->nodes[node->id];
+    ARENA_PUSH(f->arena, kernel->nodes, kernel->nodes_count, mutable);
+}
+
+static bool is_inline_leaf(const Node *node)
+{
+    return node->op == OP_const || node->op == OP_iota;
+}
+
+static void add_load(Fusion *f, Kernel *kernel, const Node *node)
+{
+    Chain *chain = kernel->chain;
+    for (int i = 0; i < chain->loads_count; i++) {
+        if (chain->loads[i].node == node)
+            return;
+    }
+    Load load = {.node = node, .in = add_in(f, kernel, place_of(f, node)), .in_place = -1};
+    ARENA_PUSH(f->arena, chain->loads, chain->loads_count, load);
+}
+
+static void add_store(Fusion *f, Kernel *kernel, const Node *node, BufferRef to)
+{
+    Store store = {.node = node, .out = add_out(f, kernel, to)};
+    ARENA_PUSH(f->arena, kernel->chain->stores, kernel->chain->stores_count, store);
+}
+
+/* Is the value of `node` needed outside `group`? */
+static bool needed_outside(const Fusion *f, const Group *group, const Node *node)
+{
+    for (int i = node->id + 1; i < f->graph->count; i++) {
+        const Node *user = f->graph->nodes[i];
+        for (int k = 0; k < user->inputs; k++) {
+            if (base_of(user->in[k]) != node || user->op == OP_reshape)
+                continue;
+            if (f->grouping->of[user->id] != group || user == group->anchor || user->in[k] != node)
+                return true;
+        }
+    }
+    for (int i = 0; i < f->graph->outputs_count; i++) {
+        if (base_of(f->graph->outputs[i].node) == node)
+            return true;
+    }
+    return false;
+}
+
+static void mark_in_place(Kernel *kernel)
+{
+    Chain *chain = kernel->chain;
+    for (int i = 0; i < chain->loads_count; i++) {
+        for (int k = 0; k < chain->stores_count; k++) {
+            if (ref_equal(kernel->in[chain->loads[i].in], kernel->out[chain->stores[k].out]))
+                chain->loads[i].in_place = chain->stores[k].out;
+        }
+    }
+}
+
+static void fill_chain(Fusion *f, Kernel *kernel, const Group *group)
+{
+    Chain *chain = kernel->chain;
+    chain->members = group->members;
+    chain->members_count = group->members_count;
+    for (int i = 0; i < group->members_count; i++) {
+        const Node *node = group->members[i];
+        add_node(f, kernel, node);
+        for (int k = 0; k < node->inputs; k++) {
+            const Node *in = node->in[k];
+            bool inside = f->grouping->of[in->id] == group && in == base_of(in);
+            if (!inside && !is_inline_leaf(base_of(in)))
+                add_load(f, kernel, in);
+        }
+    }
+    if (chain->tile && needed_outside(f, group, chain->tile))
+        add_store(f, kernel, chain->tile, place_of(f, chain->tile));
+    for (int i = 0; i < group->members_count; i++) {
+        if (needed_outside(f, group, group->members[i]))
+            add_store(f, kernel, group->members[i], place_of(f, group->members[i]));
+    }
+    for (int i = 0; i < group->wanted_count; i++)
+        add_store(f, kernel, group->wanted[i], place_of(f, group->wanted[i]));
+    mark_in_place(kernel);
+}
+
+static Chain *new_chain(Fusion *f, Shape domain, const Layout *layout)
+{
+    Chain *chain = ARENA_NEW(f->arena, Chain);
+    chain->domain = domain;
+    chain->layout = layout;
+    return chain;
+}
+
+static void count_map_work(Kernel *kernel)
+{
+    Shape domain = kernel->chain->domain;
+    double work = (double)shape_row(domain) * (kernel->chain->members_count + 1);
+    *(shape_has_batch(domain) ? &kernel->flops : &kernel->flops_fixed) += work;
+}
+
+static void finish_map(Fusion *f, Kernel *kernel)
+{
+    Walk walk = walk_chain(f->arena, kernel->chain);
+    kernel->units = walk.flat ? arena_printf(f->arena, "(%s + %d) / %d", walk.total, FLAT_CHUNK - 1,
+                                             FLAT_CHUNK)
+                              : walk.rows;
+    count_map_work(kernel);
+}
+
+static void build_map(Fusion *f, const Group *group)
+{
+    Kernel *kernel = new_kernel(f, "map");
+    kernel->chain = new_chain(f, group->domain, group->layout);
+    fill_chain(f, kernel, group);
+    finish_map(f, kernel);
+    append(f, kernel);
+}
+
+static void build_copy(Fusion *f, const Node *node, BufferRef from, BufferRef to)
+{
+    Kernel *kernel = new_kernel(f, "map");
+    const Node *base = base_of(node);
+    kernel->chain = new_chain(f, base->shape, is_inline_leaf(base) ? NULL : f->layouts[base->id]);
+    if (!is_inline_leaf(base)) {
+        Load load = {.node = base, .in = add_in(f, kernel, from), .in_place = -1};
+        ARENA_PUSH(f->arena, kernel->chain->loads, kernel->chain->loads_count, load);
+    }
+    add_store(f, kernel, base, to);
+    add_node(f, kernel, base);
+    finish_map(f, kernel);
+    append(f, kernel);
+}
+
+/* A matrix in panels, copied to row-major memory. */
+static void build_unpack(Fusion *f, const Node *base, BufferRef from, BufferRef to)
+{
+    Kernel *kernel = new_kernel(f, "unpack");
+    template_int(kernel->bind, "ROWS", base->shape.dim[0]);
+    template_int(kernel->bind, "COLS", base->shape.dim[1]);
+    template_int(kernel->bind, "P", layout_panel_width(f->layouts[base->id], base->shape));
+    add_in(f, kernel, from);
+    add_out(f, kernel, to);
+    add_node(f, kernel, base);
+    kernel->flops_fixed = (double)shape_row(base->shape);
+    append(f, kernel);
+}
+
+static void build_anchor(Fusion *f, const Group *group)
+{
+    const Op *op = op_of(group->anchor);
+    Kernel *kernel = new_kernel(f, NULL);
+    add_node(f, kernel, group->anchor);
+    for (int i = 0; i < group->anchor->inputs; i++)
+        ARENA_PUSH(f->arena, kernel->in, kernel->in_count, place_of(f, group->anchor->in[i]));
+    if (op->epilogue) {
+        kernel->chain = new_chain(f, group->domain, group->layout);
+        kernel->chain->tile = group->anchor;
+        fill_chain(f, kernel, group);
+    } else {
+        add_out(f, kernel, place_of(f, group->anchor));
+    }
+    KernelBuild build = {f->arena, kernel, f->layouts, f->batch};
+    op->bind(&build, group->anchor);
+    append(f, kernel);
+}
+
+static void fuse_graph(Fusion *f);
+
+/* ---- scan: a loop of kernels ----------------------------------------------------------------- */
+
+static const Node *body_input(const Graph *body, int index)
+{
+    for (int i = 0; i < body->count; i++) {
+        if (body->nodes[i]->op == OP_input && attr(body->nodes[i], "index")->i == index)
+            return body->nodes[i];
+    }
+    return NULL;
+}
+
+static const Node *pick_of(const Graph *graph, const Node *scan, int index)
+{
+    for (int i = scan->id + 1; i < graph->count; i++) {
+        const Node *node = graph->nodes[i];
+        if (node->op == OP_pick && node->in[0] == scan && attr(node, "index")->i == index)
+            return node;
+    }
+    return NULL;
+}
+
+static int64_t slice_elements(Shape slice)
+{
+    return shape_row(slice);
+}
+
+/* A scan in the making: the loop kernel, and the body as a fusion of its own that shares the
+ * entry's buffers. */
+typedef struct {
+    Fusion *outer, inner;
+    const Node *scan;
+    int carries, slices;
+    bool reverse;
+    Buffer *carry[64];
+} ScanFusion;
+
+static void bind_scan_inputs(ScanFusion *s)
+{
+    const Graph *body = s->inner.graph;
+    for (int i = 0; i < s->scan->inputs; i++) {
+        const Node *input = body_input(body, i);
+        BufferRef from = place_of(s->outer, s->scan->in[i]);
+        if (i < s->carries) {
+            const Node *next = body->outputs[i].node;
+            const Node *result = pick_of(s->outer->graph, s->scan, i);
+            s->carry[i] = new_buffer(&s->inner, BUFFER_ARENA, next);
+            if (result)
+                s->outer->place[result->id] = (BufferRef){.buffer = s->carry[i]};
+            build_copy(s->outer, s->scan->in[i], from, (BufferRef){.buffer = s->carry[i]});
+            if (input)
+                s->inner.place[input->id] = (BufferRef){.buffer = s->carry[i]};
+        } else if (input && i < s->carries + s->slices) {
+            from.slice = slice_elements(input->shape);
+            from.reversed = s->reverse;
+            s->inner.place[input->id] = from;
+        } else if (input) {
+            s->inner.place[input->id] = from;
+        }
+    }
+}
+
+/* Results that are stacked are written into their slice by whoever computes them. */
+static void bind_scan_results(ScanFusion *s, bool *copied)
+{
+    const Graph *body = s->inner.graph;
+    for (int i = s->carries; i < body->outputs_count; i++) {
+        const Node *result = pick_of(s->outer->graph, s->scan, i);
+        if (!result)
+            continue;
+        const Node *base = base_of(body->outputs[i].node);
+        BufferRef slice = place_of(s->outer, result);
+        slice.slice = slice_elements(base->shape);
+        slice.reversed = s->reverse;
+        copied[i] = s->inner.place[base->id].buffer || !s->inner.grouping->of[base->id];
+        if (!copied[i])
+            s->inner.place[base->id] = slice;
+    }
+}
+
+static void copy_scan_results(ScanFusion *s, const bool *copied)
+{
+    const Graph *body = s->inner.graph;
+    for (int i = s->carries; i < body->outputs_count; i++) {
+        const Node *result = pick_of(s->outer->graph, s->scan, i);
+        if (!result || !copied[i])
+            continue;
+        const Node *base = base_of(body->outputs[i].node);
+        BufferRef slice = place_of(s->outer, result);
+        slice.slice = slice_elements(base->shape);
+        slice.reversed = s->reverse;
+        build_copy(&s->inner, base, place_of(&s->inner, base), slice);
+    }
+    for (int i = 0; i < s->carries; i++) {
+        const Node *base = base_of(body->outputs[i].node);
+        BufferRef from = is_inline_leaf(base) ? (BufferRef){0} : place_of(&s->inner, base);
+        build_copy(&s->inner, base, from, (BufferRef){.buffer = s->carry[i]});
+    }
+}
+
+static void copy_captured_layouts(ScanFusion *s)
+{
+    for (int i = s->carries + s->slices; i < s->scan->inputs; i++) {
+        const Node *input = body_input(s->inner.graph, i);
+        if (input)
+            s->inner.layouts[input->id] = s->outer->layouts[base_of(s->scan->in[i])->id];
+    }
+}
+
+static void build_scan(Fusion *f, const Group *group)
+{
+    const Node *scan = group->anchor;
+    const Graph *body = attr(scan, "body")->ptr;
+    Kernel *loop = new_kernel(f, NULL);
+    loop->steps = attr(scan, "steps")->i;
+    add_node(f, loop, scan);
+    ScanFusion s = {.outer = f,
+                    .inner = {.arena = f->arena,
+                              .entry = f->entry,
+                              .graph = body,
+                              .batch = f->batch,
+                              .place = ARENA_ARRAY(f->arena, BufferRef, body->count + 1),
+                              .kernels = &loop->body,
+                              .kernels_count = &loop->body_count},
+                    .scan = scan,
+                    .carries = (int)attr(scan, "carries")->i,
+                    .slices = (int)attr(scan, "slices")->i,
+                    .reverse = attr(scan, "reverse")->i};
+    if (s.carries > 64)
+        bug("a scan with more than 64 carries");
+    s.inner.layouts = lay_out(body, f->arena);
+    copy_captured_layouts(&s);
+    s.inner.grouping = group_nodes(f->arena, body, s.inner.layouts);
+    bool *copied = ARENA_ARRAY(f->arena, bool, body->outputs_count + 1);
+    bind_scan_inputs(&s);
+    bind_scan_results(&s, copied);
+    fuse_graph(&s.inner);
+    copy_scan_results(&s, copied);
+    append(f, loop);
+}
+
+/* ---- states and outputs ---------------------------------------------------------------------- */
+
+static bool reads_param(const Node *node, const Param *param)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        const Node *base = base_of(node->in[i]);
+        if (base->op == OP_param && node_param(base) == param)
+            return true;
+    }
+    return false;
+}
+
+/* May the group that computes the next version write over the old one? Not if a later group still
+ * reads that, nor if it reads it itself other than cell by cell. */
+static bool may_overwrite(const Fusion *f, const Group *writer, const Param *param, Shape shape)
+{
+    for (int i = 0; i < f->graph->count; i++) {
+        const Node *node = f->graph->nodes[i];
+        if (!reads_param(node, param) || node->op == OP_reshape)
+            continue;
+        const Group *reader = f->grouping->of[node->id];
+        if (node->op == OP_update || (reader && group_before(reader, writer)))
+            continue;
+        if (reader != writer || node == writer->anchor || !shape_equal(writer->domain, shape))
+            return false;
+    }
+    for (int i = 0; i < f->graph->count; i++) {
+        const Node *node = f->graph->nodes[i];
+        if (node->op == OP_reshape && reads_param(node, param))
+            return false;
+    }
+    return true;
+}
+
+static void place_updates(Fusion *f)
+{
+    for (int i = 0; i < f->graph->updates_count; i++) {
+        const Node *update = f->graph->updates[i], *value = update->in[0];
+        const Group *writer = f->grouping->of[value->id];
+        if (writer && value == base_of(value) && !f->place[value->id].buffer &&
+            value->op != OP_pick && may_overwrite(f, writer, node_param(update), value->shape))
+            f->place[value->id].buffer = param_buffer(f, update);
+    }
+}
+
+static void place_outputs(Fusion *f)
+{
+    for (int i = 0; i < f->graph->outputs_count; i++) {
+        const Node *base = base_of(f->graph->outputs[i].node);
+        Buffer *buffer = new_buffer(f, BUFFER_OUTPUT, base);
+        buffer->index = i;
+        buffer->elements = shape_row(base->shape);
+        if (f->grouping->of[base->id] && !f->place[base->id].buffer && base->op != OP_pick &&
+            !f->layouts[base->id])
+            f->place[base->id].buffer = buffer;
+    }
+}
+
+static void copy_rest(Fusion *f)
+{
+    for (int i = 0; i < f->graph->updates_count; i++) {
+        const Node *update = f->graph->updates[i], *base = base_of(update->in[0]);
+        BufferRef to = {.buffer = param_buffer(f, update)};
+        BufferRef from = is_inline_leaf(base) ? (BufferRef){0} : place_of(f, base);
+        if (from.buffer != to.buffer)
+            build_copy(f, base, from, to);
+    }
+    for (int i = 0; i < f->entry->buffers_count; i++) {
+        Buffer *buffer = f->entry->buffers[i];
+        if (buffer->kind != BUFFER_OUTPUT)
+            continue;
+        BufferRef from = is_inline_leaf(buffer->node) ? (BufferRef){0} : place_of(f, buffer->node);
+        if (f->layouts[buffer->node->id] && !is_inline_leaf(buffer->node))
+            build_unpack(f, buffer->node, from, (BufferRef){.buffer = buffer});
+        else if (from.buffer != buffer)
+            build_copy(f, buffer->node, from, (BufferRef){.buffer = buffer});
+    }
+}
+
+static void fuse_graph(Fusion *f)
+{
+    for (int i = 0; i < f->grouping->count; i++) {
+        const Group *group = f->grouping->groups[i];
+        if (!group->anchor)
+            build_map(f, group);
+        else if (group->anchor->op == OP_scan)
+            build_scan(f, group);
+        else
+            build_anchor(f, group);
+    }
+}
+
+Entry *fuse(Arena *arena, const char *name, const Graph *graph, int64_t batch)
+{
+    Entry *entry = ARENA_NEW(arena, Entry);
+    entry->name = name;
+    entry->graph = graph;
+    Fusion f = {.arena = arena,
+                .entry = entry,
+                .graph = graph,
+                .layouts = lay_out(graph, arena),
+                .batch = batch,
+                .place = ARENA_ARRAY(arena, BufferRef, graph->count + 1),
+                .kernels = &entry->kernels,
+                .kernels_count = &entry->kernels_count};
+    f.grouping = group_nodes(arena, graph, f.layouts);
+    place_updates(&f);
+    place_outputs(&f);
+    fuse_graph(&f);
+    copy_rest(&f);
+    return entry;
+}

@@ -1,0 +1,185 @@
+/* Building graphs: nodes, constants that fold, and short hands for common ops. */
+#include "graph/graph.h"
+
+#include <string.h>
+
+#include "ops/op.h"
+
+Graph *graph_new(Arena *arena)
+{
+    Graph *graph = ARENA_NEW(arena, Graph);
+    graph->arena = arena;
+    return graph;
+}
+
+const Op *op_find(const char *name)
+{
+    for (int i = 0; i < OP_COUNT; i++) {
+        if (!strcmp(op_table[i]->name, name))
+            return op_table[i];
+    }
+    return NULL;
+}
+
+int attr_count(const AttrDef *attrs)
+{
+    int count = 0;
+    while (attrs && attrs[count].type != ATTR_END)
+        count++;
+    return count;
+}
+
+const AttrValue *attr(const Node *node, const char *key)
+{
+    const AttrDef *defs = op_of(node)->attrs;
+    for (int i = 0; defs && defs[i].type != ATTR_END; i++) {
+        if (!strcmp(defs[i].key, key))
+            return &node->attr[i];
+    }
+    bug("op %s has no attribute %s", op_of(node)->name, key);
+}
+
+/* The value of a primitive whose inputs are all constants. */
+static bool fold(const Node *node, double *value)
+{
+    const Op *op = op_of(node);
+    double x[3];
+    if (op->class != OP_PRIMITIVE || !op->fold || node->inputs > 3)
+        return false;
+    for (int i = 0; i < node->inputs; i++) {
+        if (!is_constant(node->in[i], &x[i]))
+            return false;
+    }
+    *value = op->fold(x);
+    return true;
+}
+
+static Node *append(Graph *graph, OpKind op, int inputs, Node *const *in, const AttrValue *attrs)
+{
+    Node *node = ARENA_NEW(graph->arena, Node);
+    node->op = op;
+    node->inputs = inputs;
+    node->in = ARENA_ARRAY(graph->arena, Node *, inputs ? inputs : 1);
+    for (int i = 0; i < inputs; i++)
+        node->in[i] = in[i];
+    int count = attr_count(op_table[op]->attrs);
+    if (count && attrs) {
+        node->attr = ARENA_ARRAY(graph->arena, AttrValue, count);
+        memcpy(node->attr, attrs, sizeof(AttrValue) * (size_t)count);
+    }
+    node->name = graph->layer;
+    node->loc = graph->loc;
+    node->shape = op_table[op]->infer(node);
+    return node;
+}
+
+Node *node_new(Graph *graph, OpKind op, int inputs, Node *const *in, const AttrValue *attrs)
+{
+    Node *node = append(graph, op, inputs, in, attrs);
+    double value;
+    if (fold(node, &value))
+        return constant_of(graph, value, node->shape);
+    node->id = graph->count;
+    ARENA_PUSH(graph->arena, graph->nodes, graph->count, node);
+    return node;
+}
+
+Node *node1(Graph *graph, OpKind op, Node *a)
+{
+    return node_new(graph, op, 1, &a, NULL);
+}
+
+Node *node2(Graph *graph, OpKind op, Node *a, Node *b)
+{
+    return node_new(graph, op, 2, (Node *[]){a, b}, NULL);
+}
+
+Node *node3(Graph *graph, OpKind op, Node *a, Node *b, Node *c)
+{
+    return node_new(graph, op, 3, (Node *[]){a, b, c}, NULL);
+}
+
+static AttrValue ints_value(Graph *graph, int count, const int64_t *values)
+{
+    AttrValue value = {.count = count, .list = ARENA_ARRAY(graph->arena, int64_t, count + 1)};
+    for (int i = 0; i < count; i++)
+        value.list[i] = values[i];
+    return value;
+}
+
+Node *constant_of(Graph *graph, double value, Shape shape)
+{
+    AttrValue attrs[2] = {{.f = value}, ints_value(graph, shape.rank, shape.dim)};
+    return node_new(graph, OP_const, 0, NULL, attrs);
+}
+
+Node *constant(Graph *graph, double value)
+{
+    return constant_of(graph, value, scalar_shape());
+}
+
+bool is_constant(const Node *node, double *value)
+{
+    if (node->op != OP_const)
+        return false;
+    *value = node->attr[0].f;
+    return true;
+}
+
+Node *read_param(Graph *graph, const Param *param)
+{
+    AttrValue value = {.ptr = param};
+    return node_new(graph, OP_param, 0, NULL, &value);
+}
+
+Node *update_param(Graph *graph, const Param *param, Node *value)
+{
+    AttrValue attrs = {.ptr = param};
+    if (!shape_equal(param->shape, value->shape))
+        bug("update of %s with a value of another shape", param->name);
+    Node *node = node_new(graph, OP_update, 1, &value, &attrs);
+    ARENA_PUSH(graph->arena, graph->updates, graph->updates_count, node);
+    return node;
+}
+
+const Param *node_param(const Node *node)
+{
+    return node->op == OP_param || node->op == OP_update ? node->attr[0].ptr : NULL;
+}
+
+Node *reshape(Graph *graph, Node *x, Shape shape)
+{
+    if (shape_equal(x->shape, shape))
+        return x;
+    AttrValue value = ints_value(graph, shape.rank, shape.dim);
+    return node_new(graph, OP_reshape, 1, &x, &value);
+}
+
+Node *reduce(Graph *graph, OpKind op, Node *x, unsigned axes)
+{
+    int64_t list[MAX_RANK];
+    int count = 0;
+    for (int i = 0; i < x->shape.rank; i++) {
+        if (axes >> i & 1 && x->shape.dim[i] != 1)
+            list[count++] = i;
+    }
+    if (!count)
+        return x;
+    AttrValue value = ints_value(graph, count, list);
+    return node_new(graph, op, 1, &x, &value);
+}
+
+Node *transpose(Graph *graph, Node *x, const int *perm)
+{
+    int64_t list[MAX_RANK];
+    for (int i = 0; i < x->shape.rank; i++)
+        list[i] = perm[i];
+    AttrValue value = ints_value(graph, x->shape.rank, list);
+    return node_new(graph, OP_transpose, 1, &x, &value);
+}
+
+void graph_output(Graph *graph, const char *name, Node *node, Loc loc)
+{
+    Output output = {.name = name, .node = node, .loc = loc};
+    ARENA_PUSH(graph->arena, graph->outputs, graph->outputs_count, output);
+}

@@ -1,0 +1,223 @@
+/* group: which nodes share a kernel.
+ *
+ * Requires: a simplified graph and its layouts. Keeps: the graph. Decides greedily in node order: an
+ * element-wise node joins the last group among its inputs' if that group's domain fits, else it
+ * opens one. Since a group never takes a node that needs a later group, the order in which groups
+ * were opened is a schedule. Nodes of leaves alone wait for their first user. */
+#include "group.h"
+
+#include <stdlib.h>
+
+const Node *base_of(const Node *node)
+{
+    while (node->op == OP_reshape)
+        node = node->in[0];
+    return node;
+}
+
+bool group_before(const Group *a, const Group *b)
+{
+    if (a->prologue != b->prologue)
+        return a->prologue;
+    return a->sequence < b->sequence;
+}
+
+static bool computes(const Node *node)
+{
+    return op_of(node)->class == OP_PRIMITIVE || node->op == OP_uniform || is_row_reduction(node);
+}
+
+static Group *open_group(Grouping *g, Shape domain, const Layout *layout, bool prologue)
+{
+    Group *group = ARENA_NEW(g->arena, Group);
+    group->domain = domain;
+    group->layout = layout;
+    group->prologue = prologue;
+    group->sequence = g->sequence++;
+    ARENA_PUSH(g->arena, g->groups, g->count, group);
+    return group;
+}
+
+static void join(Grouping *g, Group *group, const Node *node)
+{
+    g->of[node->id] = group;
+    g->pending[node->id] = false;
+    ARENA_PUSH(g->arena, group->members, group->members_count, node);
+}
+
+/* A tile reads each operand by full cell, column, row or scalar. */
+static bool fits_tile(const Group *group, const Node *node)
+{
+    Access access;
+    if (!shape_equal(node->shape, group->domain) || op_of(node)->reducer)
+        return false;
+    if (node->op == OP_uniform && shape_batch_axis(node->shape) != 0)
+        return false;
+    for (int i = 0; i < node->inputs; i++) {
+        if (!tile_access(node->in[i]->shape, group->domain, &access))
+            return false;
+        if (group->layout && access == ACCESS_ROW)
+            return false;
+    }
+    return true;
+}
+
+static bool has_random(const Group *group)
+{
+    for (int i = 0; i < group->members_count; i++) {
+        if (group->members[i]->op == OP_uniform)
+            return true;
+    }
+    return false;
+}
+
+static bool fits(const Grouping *g, const Group *group, const Node *node)
+{
+    if (is_row_reduction(node)) {
+        return !group->anchor && !group->layout && !has_random(group) &&
+               shape_equal(node->in[0]->shape, group->domain);
+    }
+    if (group->layout != g->layouts[node->id] &&
+        !(group->layout && !node->shape.rank)) /* scalars have no layout */
+        return false;
+    if (group->anchor)
+        return op_of(group->anchor)->epilogue && fits_tile(group, node);
+    if (shape_equal(node->shape, group->domain))
+        return node->op != OP_uniform || shape_batch_axis(node->shape) == 0;
+    return is_row_shape(node->shape, group->domain) && !has_random(group) &&
+           node->op != OP_uniform && group->domain.dim[group->domain.rank - 1] <= MAX_KEPT_COLUMNS;
+}
+
+static void pull(Grouping *g, Group *group, const Node *node);
+
+/* Gives a pending node a group of its own, before everything that needs more than leaves. */
+static void materialise(Grouping *g, const Node *node, bool prologue)
+{
+    if (!g->pending[node->id])
+        return;
+    Group *group = open_group(g, node->shape, g->layouts[node->id], prologue);
+    pull(g, group, node);
+}
+
+static void pull_inputs(Grouping *g, Group *group, const Node *node)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        const Node *base = base_of(node->in[i]);
+        if (!g->pending[base->id])
+            continue;
+        if (base == node->in[i])
+            pull(g, group, base);
+        else
+            materialise(g, base, true);
+    }
+}
+
+static void pull(Grouping *g, Group *group, const Node *node)
+{
+    if (!fits(g, group, node)) {
+        materialise(g, node, true);
+        return;
+    }
+    pull_inputs(g, group, node);
+    join(g, group, node);
+}
+
+/* The last group among a node's inputs; *barrier is set if it is reached through a view, which
+ * only shows finished memory. */
+static Group *latest_input(const Grouping *g, const Node *node, bool *barrier)
+{
+    Group *latest = NULL;
+    *barrier = false;
+    for (int i = 0; i < node->inputs; i++) {
+        const Node *base = base_of(node->in[i]);
+        Group *group = g->of[base->id];
+        if (!group)
+            continue;
+        if (!latest || group_before(latest, group)) {
+            latest = group;
+            *barrier = false;
+        }
+        if (group == latest && base != node->in[i])
+            *barrier = true;
+    }
+    return latest;
+}
+
+static void place_computed(Grouping *g, const Node *node)
+{
+    bool barrier;
+    Group *latest = latest_input(g, node, &barrier);
+    bool reduction = is_row_reduction(node);
+    if (!latest && !reduction) {
+        g->pending[node->id] = true;
+        return;
+    }
+    Group *group = latest;
+    if (!latest || barrier || !fits(g, latest, node)) {
+        Shape domain = reduction ? node->in[0]->shape : node->shape;
+        group = open_group(g, domain, reduction ? NULL : g->layouts[node->id],
+                           !latest || latest->prologue);
+    }
+    pull_inputs(g, group, node);
+    join(g, group, node);
+}
+
+/* A kernel reads memory: constants and pending nodes it needs get a place. */
+static void place_kernel(Grouping *g, const Node *node)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        const Node *base = base_of(node->in[i]);
+        if (g->pending[base->id]) {
+            materialise(g, base, true);
+        } else if ((base->op == OP_const || base->op == OP_iota) && !g->of[base->id]) {
+            Group *group = open_group(g, base->shape, NULL, true);
+            g->of[base->id] = group;
+            ARENA_PUSH(g->arena, group->wanted, group->wanted_count, base);
+        }
+    }
+    Group *group = open_group(g, node->shape, g->layouts[node->id], false);
+    group->anchor = node;
+    g->of[node->id] = group;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const Node *const *x = a, *const *y = b;
+    return (*x)->id - (*y)->id;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    Group *const *x = a, *const *y = b;
+    return group_before(*x, *y) ? -1 : 1;
+}
+
+Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *layouts)
+{
+    Grouping *g = ARENA_NEW(arena, Grouping);
+    *g = (Grouping){.arena = arena,
+                    .graph = graph,
+                    .layouts = layouts,
+                    .of = ARENA_ARRAY(arena, Group *, graph->count + 1),
+                    .pending = ARENA_ARRAY(arena, bool, graph->count + 1)};
+    for (int i = 0; i < graph->count; i++) {
+        const Node *node = graph->nodes[i];
+        if (node->op == OP_pick)
+            g->of[i] = g->of[node->in[0]->id];
+        else if (node->op == OP_update || node->op == OP_reshape)
+            continue;
+        else if (computes(node))
+            place_computed(g, node);
+        else if (op_of(node)->class == OP_KERNEL)
+            place_kernel(g, node);
+    }
+    for (int i = 0; i < graph->updates_count; i++)
+        materialise(g, base_of(graph->updates[i]->in[0]), false);
+    for (int i = 0; i < graph->outputs_count; i++)
+        materialise(g, base_of(graph->outputs[i].node), false);
+    for (int i = 0; i < g->count; i++)
+        qsort(g->groups[i]->members, (size_t)g->groups[i]->members_count, sizeof(Node *), by_id);
+    if (g->count)
+        qsort(g->groups, (size_t)g->count, sizeof(Group *), by_order);
+    return g;
+}

@@ -1,0 +1,36 @@
+/* Groups: which nodes share a kernel. What group.c decides and fuse.c turns into kernels. */
+#ifndef NETCC_GROUP_H
+#define NETCC_GROUP_H
+
+#include "chain.h"
+
+typedef struct Group Group;
+struct Group {
+    bool prologue;      /* depends on nothing but leaves: runs first */
+    int sequence;       /* order among its like */
+    const Node *anchor; /* an op with a template of its own, or NULL */
+    Shape domain;
+    const Layout *layout;
+    const Node **members; /* element-wise, reductions, random; sorted by id at the end */
+    int members_count;
+    const Node **wanted; /* leaves to be stored as they are (constants that a kernel reads) */
+    int wanted_count;
+};
+
+typedef struct {
+    Arena *arena;
+    const Graph *graph;
+    const Layout *const *layouts;
+    Group **of;     /* by node id; NULL: a leaf, a view, or pending */
+    bool *pending;  /* by node id: waits for its first user */
+    Group **groups;
+    int count;
+    int sequence;
+} Grouping;
+
+/* The node whose memory a view shows. */
+const Node *base_of(const Node *node);
+bool group_before(const Group *a, const Group *b);
+Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *layouts);
+
+#endif

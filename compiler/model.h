@@ -1,0 +1,75 @@
+/* Model: a spec, understood. What `build` makes of the tree and all later passes work on. */
+#ifndef NETCC_MODEL_H
+#define NETCC_MODEL_H
+
+#include "graph/graph.h"
+#include "spec/yaml.h"
+
+/* A tensor that the caller hands in or gets back. shape[0] is BATCH. */
+typedef struct {
+    const char *name;
+    Shape shape;
+    Loc loc;
+} Port;
+
+/* A named array of a data source. */
+typedef struct {
+    const char *port;   /* of the model: an input's name, or a target's (its output's name) */
+    const char *path;   /* resolved; NULL for builtin */
+    const char *member; /* of an npz */
+    Loc loc;            /* of the value that names it */
+} DataArray;
+
+typedef enum { SOURCE_NONE, SOURCE_IDX, SOURCE_NPY, SOURCE_NPZ, SOURCE_DIGITS } SourceKind;
+
+/* data.train, data.test or data.validation. */
+typedef struct {
+    SourceKind kind;
+    Loc loc;
+    DataArray *x, *y;
+    int x_count, y_count;
+    int64_t count; /* digits: samples */
+    uint32_t seed; /* digits */
+} DataSource;
+
+typedef struct {
+    bool present; /* the spec has a train section */
+    int64_t batch_size;
+    int64_t epochs;
+    uint32_t seed;
+    bool shuffle;
+    double learning_rate;
+} TrainOptions;
+
+typedef struct Model Model;
+struct Model {
+    Arena *arena;
+    Diag *diag;
+    const char *spec_path;
+    const Yaml *spec;
+    const char *name;
+
+    Port *inputs, *outputs, *targets; /* targets: one per output with a loss */
+    int inputs_count, outputs_count, targets_count;
+    Param **params; /* weights, moving statistics, optimizer slots */
+    int params_count;
+    const char **metrics; /* names of the metrics, after the loss, of train and eval outputs */
+    int metrics_count;
+
+    TrainOptions train_options;
+    DataSource train_data, test_data, validation_data;
+
+    /* One table of parameters, four graphs. Outputs:
+     *   predict  the model's outputs
+     *   train    "loss", then the metrics: each a sum over the batch's rows, shape []; plus updates
+     *   eval     the same in inference mode, no updates
+     *   grad     "loss" (the mean), then d loss / d every trainable parameter under its name, then
+     *            d loss / d every input under its name; dropout off, batch-norm in training mode
+     * train, eval and grad are NULL where the spec has no train section. */
+    Graph *predict, *train, *eval, *grad;
+};
+
+/* build: the tree becomes graphs. false after errors (in diag). Data files are not opened. */
+bool build(Model *model);
+
+#endif

@@ -1,0 +1,104 @@
+/* Op: one record per op, in one of the files of this folder.
+ *
+ *     OP(sigmoid) = {
+ *         .doc = "Logistic function.", .arity = 1, .activation = true,
+ *         .expr = "1 / (1 + exp(-x))", .vjp = {"g * y * (1 - y)"},
+ *     };
+ *
+ * The Makefile collects the names into the enum and the table, so a record is all there is. */
+#ifndef NETCC_OP_H
+#define NETCC_OP_H
+
+#include "graph/graph.h"
+#include "spec/yaml.h"
+
+typedef enum {
+    ATTR_END,
+    ATTR_INT,
+    ATTR_NUMBER,
+    ATTR_BOOL,
+    ATTR_CHOICE,      /* one of `choices`, separated by | */
+    ATTR_INTS,        /* a list; one integer stands for itself */
+    ATTR_ACTIVATION,  /* an op with .activation, or {name: {arguments}}; null and linear: none */
+    ATTR_INITIALIZER, /* a name of the initializers, or {name: {arguments}} */
+    ATTR_POINTER      /* never in a spec */
+} AttrType;
+
+typedef struct {
+    const char *key;
+    AttrType type;
+    const char *fallback; /* the default as YAML text; NULL: required */
+    const char *doc;
+    double low, high; /* bounds of numbers and integers, both inclusive; equal: none */
+    const char *choices;
+} AttrDef;
+
+typedef enum {
+    OP_LEAF,      /* no inputs; param, input, const, ... */
+    OP_PRIMITIVE, /* element-wise, one C expression and one block call of the vocabulary */
+    OP_COMPOSITE, /* an expression over other ops, expanded before fusion */
+    OP_VIEW,      /* the same memory under another shape */
+    OP_KERNEL,    /* a template of its own */
+    OP_STATE      /* update */
+} OpClass;
+
+typedef struct Gradients Gradients;
+typedef struct KernelBuild KernelBuild;
+
+struct Op {
+    const char *name;
+    const char *doc;
+    int arity; /* -1: one or more */
+    OpClass class;
+    bool activation; /* may be named by `activation:` */
+    bool impure;     /* never merged with an equal node */
+    const AttrDef *attrs;
+
+    const char *infix; /* primitive: C text, arguments as $0 $1 $2; else nc_NAME(...) is called */
+    double (*fold)(const double *x); /* primitive: its value for constants */
+    /* What y of these inputs is equal to, or NULL. 0 * x is taken as 0, also for x that may be
+     * infinite: it stands where an attribute switches a term off. */
+    Node *(*identity)(Graph *graph, const Node *y, Node *const *in);
+
+    const char *expr;   /* composite: in terms of x (or a, b, c) and the attributes */
+    const char *vjp[3]; /* per input: gradient in terms of x (a, b, c), y, g and the attributes */
+
+    const char *reducer; /* reduction: the vocabulary's function over one row */
+
+    bool epilogue;          /* kernel: an element-wise chain may follow in its tile */
+    unsigned packed_inputs; /* kernel: bit k: input k may lie in panels */
+    bool packed_output;     /* kernel: so may the output */
+
+    Shape (*infer)(const Node *node);             /* shape rule; inputs were checked by the caller */
+    void (*gradient)(Gradients *to, Node *y, Node *g); /* where vjp texts do not reach */
+    void (*bind)(KernelBuild *kernel, const Node *node); /* kernel: template and bindings */
+
+    /* For the finite-difference test: input shapes and attributes as YAML flow text,
+     * `{in: [[n, 4], [4, 5]], transpose: true, low: 0.5, high: 2}`. NULL: element-wise default. */
+    const char *sample;
+    bool not_differentiable; /* said, never implied: a missing rule is an error of ours */
+};
+
+#define OP(ident) const Op op_##ident
+
+extern const Op *const op_table[OP_COUNT];
+static inline const Op *op_of(const Node *node)
+{
+    return op_table[node->op];
+}
+const Op *op_find(const char *name);
+OpKind op_kind(const Op *op);
+/* The attribute values that the record's defaults stand for; NULL where it has no attributes. */
+AttrValue *op_defaults(Arena *arena, const Op *op);
+int attr_count(const AttrDef *attrs);
+
+/* Attribute `key` of a node; ends in bug() if the record has no such key. */
+const AttrValue *attr(const Node *node, const char *key);
+
+/* Autodiff's hand to a gradient rule: adds `grad` to what flows into input `index` of y; it is
+ * reduced to the input's shape where the input was broadcast. */
+void gradient_add(Gradients *to, Node *y, int index, Node *grad);
+bool gradient_wanted(const Gradients *to, const Node *y, int index);
+Graph *gradient_graph(Gradients *to);
+
+#endif

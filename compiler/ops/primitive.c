@@ -1,0 +1,173 @@
+/* Element-wise primitives: what every expression is lowered to. Each has one C expression (infix,
+ * or a call of nc_NAME) and one block call nc_v_NAME in the vocabulary. Inputs broadcast as in
+ * numpy. At a kink the gradient is that of the side where the comparison is false. */
+#include <math.h>
+
+#include "ops/infer.h"
+
+#define FOLD1(ident, text)                                                                         \
+    static double fold_##ident(const double *v)                                                    \
+    {                                                                                              \
+        double x = v[0];                                                                           \
+        return text;                                                                               \
+    }
+#define FOLD2(ident, text)                                                                         \
+    static double fold_##ident(const double *v)                                                    \
+    {                                                                                              \
+        double a = v[0], b = v[1];                                                                 \
+        return text;                                                                               \
+    }
+
+FOLD1(neg, -x)
+FOLD1(abs, fabs(x))
+FOLD1(sign, (x > 0) - (x < 0))
+FOLD1(sqrt, sqrt(x))
+FOLD1(exp, exp(x))
+FOLD1(expm1, expm1(x))
+FOLD1(log, log(x))
+FOLD1(log1p, log1p(x))
+FOLD1(tanh, tanh(x))
+FOLD1(erf, erf(x))
+FOLD1(floor, floor(x))
+FOLD1(sin, sin(x))
+FOLD1(cos, cos(x))
+FOLD2(add, a + b)
+FOLD2(sub, a - b)
+FOLD2(mul, a *b)
+FOLD2(div, a / b)
+FOLD2(min, a < b ? a : b)
+FOLD2(max, a > b ? a : b)
+FOLD2(pow, pow(a, b))
+FOLD2(lt, a < b)
+FOLD2(le, a <= b)
+FOLD2(eq, a == b)
+
+static double fold_where(const double *v)
+{
+    return v[0] != 0 ? v[1] : v[2];
+}
+
+static double fold_fma(const double *v)
+{
+    return fma(v[0], v[1], v[2]);
+}
+
+static bool is_value(const Node *node, double value)
+{
+    double x;
+    return is_constant(node, &x) && x == value;
+}
+
+/* `x` where it has y's shape, else NULL: an identity must not change the shape. */
+static Node *same(Node *x, const Node *y)
+{
+    return shape_equal(x->shape, y->shape) ? x : NULL;
+}
+
+static Node *identity_add(Graph *graph, const Node *y, Node *const *in)
+{
+    (void)graph;
+    return is_value(in[0], 0) ? same(in[1], y) : is_value(in[1], 0) ? same(in[0], y) : NULL;
+}
+
+static Node *identity_sub(Graph *graph, const Node *y, Node *const *in)
+{
+    (void)graph;
+    return is_value(in[1], 0) ? same(in[0], y) : NULL;
+}
+
+static Node *identity_mul(Graph *graph, const Node *y, Node *const *in)
+{
+    if (is_value(in[0], 0) || is_value(in[1], 0))
+        return constant_of(graph, 0, y->shape);
+    return is_value(in[0], 1) ? same(in[1], y) : is_value(in[1], 1) ? same(in[0], y) : NULL;
+}
+
+static Node *identity_div(Graph *graph, const Node *y, Node *const *in)
+{
+    (void)graph;
+    return is_value(in[1], 1) ? same(in[0], y) : NULL;
+}
+
+static Node *identity_min(Graph *graph, const Node *y, Node *const *in)
+{
+    (void)graph;
+    return is_value(in[1], INFINITY) ? same(in[0], y) : NULL;
+}
+
+static Node *identity_lt(Graph *graph, const Node *y, Node *const *in)
+{
+    return is_value(in[1], INFINITY) ? constant_of(graph, 1, y->shape) : NULL;
+}
+
+static Node *identity_where(Graph *graph, const Node *y, Node *const *in)
+{
+    double value;
+    (void)graph;
+    if (is_constant(in[0], &value))
+        return same(in[value != 0 ? 1 : 2], y);
+    return in[1] == in[2] ? same(in[1], y) : NULL;
+}
+
+static Node *identity_neg(Graph *graph, const Node *y, Node *const *in)
+{
+    (void)graph, (void)y;
+    return in[0]->op == OP_neg ? in[0]->in[0] : NULL;
+}
+
+#define PRIMITIVE(ident, n)                                                                        \
+    .name = #ident, .arity = (n), .class = OP_PRIMITIVE, .infer = infer_broadcast,                 \
+    .fold = fold_##ident
+
+OP(neg) = {.identity = identity_neg, PRIMITIVE(neg, 1), .doc = "-x", .infix = "-$0", .vjp = {"-g"}};
+OP(abs) = {PRIMITIVE(abs, 1), .doc = "Absolute value.", .vjp = {"g * sign(x)"}};
+OP(sign) = {PRIMITIVE(sign, 1), .doc = "-1, 0 or 1.", .vjp = {"0"}};
+OP(sqrt) = {PRIMITIVE(sqrt, 1),
+            .doc = "Square root.",
+            .vjp = {"g * 0.5 / y"},
+            .sample = "{in: [[n, 6]], low: 0.3, high: 2}"};
+OP(exp) = {PRIMITIVE(exp, 1), .doc = "e to the x.", .vjp = {"g * y"}};
+OP(expm1) = {PRIMITIVE(expm1, 1), .doc = "exp(x) - 1, exact near 0.", .vjp = {"g * (y + 1)"}};
+OP(log) = {PRIMITIVE(log, 1),
+           .doc = "Natural logarithm.",
+           .vjp = {"g / x"},
+           .sample = "{in: [[n, 6]], low: 0.3, high: 2}"};
+OP(log1p) = {PRIMITIVE(log1p, 1),
+             .doc = "log(1 + x), exact near 0.",
+             .vjp = {"g / (1 + x)"},
+             .sample = "{in: [[n, 6]], low: -0.5, high: 2}"};
+OP(tanh) = {PRIMITIVE(tanh, 1),
+            .doc = "Hyperbolic tangent.",
+            .activation = true,
+            .vjp = {"g * (1 - y * y)"}};
+OP(erf) = {PRIMITIVE(erf, 1),
+           .doc = "Gauss error function.",
+           .vjp = {"g * 1.1283791670955126 * exp(-x * x)"}};
+OP(floor) = {PRIMITIVE(floor, 1), .doc = "Largest integer not above x.", .vjp = {"0"}};
+OP(sin) = {PRIMITIVE(sin, 1), .doc = "Sine of x in radians.", .vjp = {"g * cos(x)"}};
+OP(cos) = {PRIMITIVE(cos, 1), .doc = "Cosine of x in radians.", .vjp = {"-g * sin(x)"}};
+OP(add) = {.identity = identity_add, PRIMITIVE(add, 2), .doc = "a + b", .infix = "$0 + $1", .vjp = {"g", "g"}};
+OP(sub) = {.identity = identity_sub, PRIMITIVE(sub, 2), .doc = "a - b", .infix = "$0 - $1", .vjp = {"g", "-g"}};
+OP(mul) = {.identity = identity_mul, PRIMITIVE(mul, 2), .doc = "a * b", .infix = "$0 * $1", .vjp = {"g * b", "g * a"}};
+OP(div) = {.identity = identity_div, PRIMITIVE(div, 2),
+           .doc = "a / b",
+           .infix = "$0 / $1",
+           .vjp = {"g / b", "-g * y / b"},
+           .sample = "{in: [[n, 6], [n, 6]], low: 0.5, high: 2}"};
+OP(min) = {.identity = identity_min, PRIMITIVE(min, 2),
+           .doc = "The smaller; b where they are equal.",
+           .vjp = {"where(a < b, g, 0)", "where(a < b, 0, g)"}};
+OP(max) = {PRIMITIVE(max, 2),
+           .doc = "The larger; b where they are equal.",
+           .vjp = {"where(b < a, g, 0)", "where(b < a, 0, g)"}};
+OP(pow) = {PRIMITIVE(pow, 2),
+           .doc = "a to the b, for positive a.",
+           .vjp = {"g * b * pow(a, b - 1)", "g * y * log(a)"},
+           .sample = "{in: [[n, 6], [n, 6]], low: 0.5, high: 2}"};
+OP(lt) = {.identity = identity_lt, PRIMITIVE(lt, 2), .doc = "1 where a < b, else 0.", .vjp = {"0", "0"}};
+OP(le) = {PRIMITIVE(le, 2), .doc = "1 where a <= b, else 0.", .vjp = {"0", "0"}};
+OP(eq) = {PRIMITIVE(eq, 2), .doc = "1 where a == b, else 0.", .vjp = {"0", "0"}};
+OP(where) = {.identity = identity_where, PRIMITIVE(where, 3),
+             .doc = "b where a is not 0, else c.",
+             .vjp = {"0", "where(a, g, 0)", "where(a, 0, g)"}};
+OP(fma) = {PRIMITIVE(fma, 3), .doc = "a * b + c, rounded once.", .vjp = {"g * b", "g * a", "g"}};

@@ -1,0 +1,73 @@
+/* Reductions over one run of adjacent axes; reduced axes stay as 1. Over the last axis they fuse
+ * with what surrounds them. Sums: 16 virtual lanes and a fixed tree along a row (nc_sum), ascending
+ * rows along columns (nc_column_sum). */
+#include "layout.h"
+#include "ops/infer.h"
+#include "program.h"
+
+static const AttrDef axes_attrs[] = {{"axes", ATTR_INTS, NULL, "", 0, 0, NULL}, {.type = ATTR_END}};
+
+/* All of a matrix in panels: its padding is zero, so it may be summed as it lies. */
+static void bind_reduce_panels(KernelBuild *build, const Node *x)
+{
+    int64_t elements = layout_elements(build->layouts[x->id], x->shape);
+    bind_template(build, "reduce_rows");
+    bind_text(build, "R", arena_printf(build->arena, "%lld", (long long)elements));
+    bind_text(build, "function", "nc_sum");
+    build->kernel->units = "1";
+    build->kernel->flops_fixed = (double)elements;
+}
+
+/* [outer, reduced, inner] */
+static void bind_reduce(KernelBuild *build, const Node *node)
+{
+    if (build->layouts[node->in[0]->id]) {
+        bind_reduce_panels(build, node->in[0]);
+        return;
+    }
+    Shape x = node->in[0]->shape;
+    const AttrValue *axes = attr(node, "axes");
+    int from = (int)axes->list[0], to = (int)axes->list[axes->count - 1] + 1;
+    for (int i = from; i < to; i++) {
+        if (node->shape.dim[i] != 1)
+            bug("%s over axes that are not adjacent", op_of(node)->name);
+    }
+    int64_t inner = extent(x, to, x.rank, 1);
+    bool rows = inner == 1 && (to == x.rank || !shape_has_batch(shape_of(x.rank - to, x.dim + to)));
+    if (!rows && node->op != OP_reduce_sum)
+        bug("%s over leading axes", op_of(node)->name);
+    bind_template(build, rows ? "reduce_rows" : "reduce_columns");
+    bind_text(build, "R", extent_text(build->arena, x, from, to));
+    const char *outer = extent_text(build->arena, x, 0, from);
+    if (rows) {
+        bind_text(build, "function", op_of(node)->reducer);
+        build->kernel->units = outer;
+    } else {
+        bind_text(build, "C", extent_text(build->arena, x, to, x.rank));
+        build->kernel->units = arena_printf(build->arena, "%s * ((%s + 63) / 64)", outer,
+                                            extent_text(build->arena, x, to, x.rank));
+    }
+    double work = (double)shape_row(x);
+    *(shape_has_batch(x) ? &build->kernel->flops : &build->kernel->flops_fixed) = work;
+}
+
+#define REDUCE(ident)                                                                              \
+    .name = #ident, .arity = 1, .class = OP_KERNEL, .attrs = axes_attrs, .infer = infer_reduced,   \
+    .bind = bind_reduce
+
+OP(reduce_sum) = {REDUCE(reduce_sum),
+                  .doc = "Sum over axes.",
+                  .reducer = "nc_sum",
+                  .packed_inputs = 1,
+                  .vjp = {"g + 0 * x"},
+                  .sample = "{in: [[n, 3, 5]], axes: [0, 1]}"};
+OP(reduce_max) = {REDUCE(reduce_max),
+                  .doc = "Largest along axes; the gradient goes to every cell that holds it.",
+                  .reducer = "nc_maximum",
+                  .vjp = {"where(x == y, g, 0)"},
+                  .sample = "{in: [[n, 5]], axes: [1]}"};
+OP(argmax) = {REDUCE(argmax),
+              .doc = "Position of the first largest along the last axis.",
+              .reducer = "nc_argmax",
+              .vjp = {"0"},
+              .sample = "{in: [[n, 5]], axes: [1]}"};

@@ -1,0 +1,241 @@
+/* Ops that move or rename cells: reshape is a view, the others copy. */
+#include "layout.h"
+#include "ops/infer.h"
+#include "program.h"
+
+static const AttrDef shape_attrs[] = {{"shape", ATTR_INTS, NULL, "", 0, 0, NULL},
+                                      {.type = ATTR_END}};
+
+static void gradient_reshape(Gradients *to, Node *y, Node *g)
+{
+    gradient_add(to, y, 0, reshape(gradient_graph(to), g, y->in[0]->shape));
+}
+
+static Node *identity_reshape(Graph *graph, const Node *y, Node *const *in)
+{
+    double value;
+    if (is_constant(in[0], &value))
+        return constant_of(graph, value, y->shape);
+    if (in[0]->op == OP_reshape)
+        return reshape(graph, in[0]->in[0], y->shape);
+    return shape_equal(in[0]->shape, y->shape) ? in[0] : NULL;
+}
+
+OP(reshape) = {.identity = identity_reshape,
+               .name = "reshape",
+               .doc = "The same cells in the same order under another shape.",
+               .arity = 1,
+               .class = OP_VIEW,
+               .attrs = shape_attrs,
+               .infer = infer_dims,
+               .gradient = gradient_reshape,
+               .sample = "{in: [[n, 2, 3]], shape: [n, 6]}"};
+
+/* A copy is four nested loops over the destination's cells, strides of both sides as C text. */
+typedef struct {
+    const char *extent[4], *to[4], *from[4];
+} CopyLoops;
+
+static const char *stride_text(Arena *arena, Shape shape, int axis)
+{
+    return extent_text(arena, shape, axis + 1, shape.rank);
+}
+
+static void bind_copy(KernelBuild *build, const CopyLoops *loops, const char *to_start,
+                      const char *from_start, Shape moved)
+{
+    static const char *const names[3][4] = {{"D0", "D1", "D2", "D3"},
+                                            {"TO0", "TO1", "TO2", "TO3"},
+                                            {"FROM0", "FROM1", "FROM2", "FROM3"}};
+    bind_template(build, "copy");
+    for (int i = 0; i < 4; i++) {
+        bind_text(build, names[0][i], loops->extent[i]);
+        bind_text(build, names[1][i], loops->to[i]);
+        bind_text(build, names[2][i], loops->from[i]);
+    }
+    bind_text(build, "TO", to_start);
+    bind_text(build, "FROM", from_start);
+    build->kernel->units = loops->extent[0];
+    double work = (double)shape_row(moved);
+    *(shape_has_batch(moved) ? &build->kernel->flops : &build->kernel->flops_fixed) = work;
+}
+
+static const AttrDef perm_attrs[] = {{"perm", ATTR_INTS, NULL, "", 0, 0, NULL}, {.type = ATTR_END}};
+
+static Shape infer_transpose(const Node *node)
+{
+    const AttrValue *perm = attr(node, "perm");
+    Shape shape = {.rank = perm->count};
+    for (int i = 0; i < perm->count; i++)
+        shape.dim[i] = node->in[0]->shape.dim[perm->list[i]];
+    return shape;
+}
+
+static void gradient_transpose(Gradients *to, Node *y, Node *g)
+{
+    const AttrValue *perm = attr(y, "perm");
+    int inverse[MAX_RANK];
+    for (int i = 0; i < perm->count; i++)
+        inverse[perm->list[i]] = i;
+    gradient_add(to, y, 0, transpose(gradient_graph(to), g, inverse));
+}
+
+/* Panels of one matrix into panels of its transpose; a row-major matrix is one panel. */
+static void bind_matrix_transpose(KernelBuild *build, const Node *node)
+{
+    const Node *x = node->in[0];
+    bind_template(build, "transpose");
+    bind_text(build, "ROWS", extent_text(build->arena, x->shape, 0, 1));
+    bind_text(build, "COLS", extent_text(build->arena, x->shape, 1, 2));
+    bind_int(build, "FROM_P", layout_panel_width(build->layouts[x->id], x->shape));
+    bind_int(build, "TO_P", layout_panel_width(build->layouts[node->id], node->shape));
+    build->kernel->units = "1";
+    build->kernel->flops_fixed = (double)shape_row(x->shape);
+}
+
+static void bind_transpose(KernelBuild *build, const Node *node)
+{
+    const AttrValue *perm = attr(node, "perm");
+    Shape x = node->in[0]->shape;
+    if (perm->count == 2 && perm->list[0] == 1 && !shape_has_batch(x)) {
+        bind_matrix_transpose(build, node);
+        return;
+    }
+    if (perm->count > 4)
+        bug("transpose of rank %d", perm->count);
+    CopyLoops loops;
+    for (int i = 0; i < 4; i++) {
+        int axis = i - (4 - perm->count);
+        loops.extent[i] = axis < 0 ? "1" : extent_text(build->arena, node->shape, axis, axis + 1);
+        loops.to[i] = axis < 0 ? "0" : stride_text(build->arena, node->shape, axis);
+        loops.from[i] = axis < 0 ? "0" : stride_text(build->arena, x, (int)perm->list[axis]);
+    }
+    bind_copy(build, &loops, "0", "0", x);
+}
+
+OP(transpose) = {.name = "transpose",
+                 .doc = "Axis i of the result is axis perm[i] of the input.",
+                 .arity = 1,
+                 .class = OP_KERNEL,
+                 .attrs = perm_attrs,
+                 .packed_inputs = 1,
+                 .packed_output = true,
+                 .infer = infer_transpose,
+                 .gradient = gradient_transpose,
+                 .bind = bind_transpose,
+                 .sample = "{in: [[n, 2, 3]], perm: [1, 0, 2]}"};
+
+/* slice and concatenate along one axis: [outer, axis, inner]. */
+static const AttrDef slice_attrs[] = {{"axis", ATTR_INT, NULL, "", 0, 0, NULL},
+                                      {"start", ATTR_INT, NULL, "", 0, 0, NULL},
+                                      {"size", ATTR_INT, NULL, "", 0, 0, NULL},
+                                      {.type = ATTR_END}};
+
+static Shape infer_slice(const Node *node)
+{
+    Shape shape = node->in[0]->shape;
+    shape.dim[attr(node, "axis")->i] = attr(node, "size")->i;
+    return shape;
+}
+
+/* The gradient of a slice is the gradient of what was left out, zero, around it. */
+static void gradient_slice(Gradients *to, Node *y, Node *g)
+{
+    Graph *graph = gradient_graph(to);
+    int axis = (int)attr(y, "axis")->i;
+    int64_t start = attr(y, "start")->i, size = attr(y, "size")->i;
+    Shape before = y->in[0]->shape, after = before;
+    before.dim[axis] = start;
+    after.dim[axis] = y->in[0]->shape.dim[axis] - start - size;
+    Node *parts[3];
+    int count = 0;
+    if (before.dim[axis])
+        parts[count++] = constant_of(graph, 0, before);
+    parts[count++] = g;
+    if (after.dim[axis])
+        parts[count++] = constant_of(graph, 0, after);
+    AttrValue value = {.i = axis};
+    gradient_add(to, y, 0,
+                 count == 1 ? g : node_new(graph, OP_concatenate, count, parts, &value));
+}
+
+static void bind_slice(KernelBuild *build, const Node *node)
+{
+    int axis = (int)attr(node, "axis")->i;
+    Shape x = node->in[0]->shape;
+    Arena *arena = build->arena;
+    CopyLoops loops = {
+        .extent = {"1", extent_text(arena, x, 0, axis), extent_text(arena, node->shape, axis, axis + 1),
+                   extent_text(arena, x, axis + 1, x.rank)},
+        .to = {"0", extent_text(arena, node->shape, axis, x.rank), stride_text(arena, x, axis), "1"},
+        .from = {"0", extent_text(arena, x, axis, x.rank), stride_text(arena, x, axis), "1"}};
+    const char *start = arena_printf(arena, "%lld * (%s)", (long long)attr(node, "start")->i,
+                                     stride_text(arena, x, axis));
+    bind_copy(build, &loops, "0", start, node->shape);
+}
+
+OP(slice) = {.name = "slice",
+             .doc = "`size` positions of one axis from `start`.",
+             .arity = 1,
+             .class = OP_KERNEL,
+             .attrs = slice_attrs,
+             .infer = infer_slice,
+             .gradient = gradient_slice,
+             .bind = bind_slice,
+             .sample = "{in: [[n, 5, 2]], axis: 1, start: 1, size: 3}"};
+
+static const AttrDef axis_attrs[] = {{"axis", ATTR_INT, NULL, "", 0, 0, NULL}, {.type = ATTR_END}};
+
+static Shape infer_concatenate(const Node *node)
+{
+    int64_t axis = attr(node, "axis")->i;
+    Shape shape = node->in[0]->shape;
+    for (int i = 1; i < node->inputs; i++)
+        shape.dim[axis] += node->in[i]->shape.dim[axis];
+    return shape;
+}
+
+static void gradient_concatenate(Gradients *to, Node *y, Node *g)
+{
+    int64_t axis = attr(y, "axis")->i, start = 0;
+    for (int i = 0; i < y->inputs; i++) {
+        int64_t size = y->in[i]->shape.dim[axis];
+        AttrValue values[3] = {{.i = axis}, {.i = start}, {.i = size}};
+        if (gradient_wanted(to, y, i))
+            gradient_add(to, y, i, node_new(gradient_graph(to), OP_slice, 1, &g, values));
+        start += size;
+    }
+}
+
+static void bind_concatenate(KernelBuild *build, const Node *node)
+{
+    Arena *arena = build->arena;
+    int axis = (int)attr(node, "axis")->i;
+    Shape y = node->shape;
+    bind_template(build, "concatenate");
+    bind_text(build, "OUTER", extent_text(arena, y, 0, axis));
+    bind_text(build, "ROW", extent_text(arena, y, axis, y.rank));
+    template_list(build->kernel->bind, "parts");
+    Shape start = y;
+    start.dim[axis] = 0;
+    for (int i = 0; i < node->inputs; i++) {
+        TemplateRecord *part = template_item(build->kernel->bind, "parts");
+        template_int(part, "index", i);
+        template_text(part, "start", extent_text(arena, start, axis, y.rank));
+        template_text(part, "length", extent_text(arena, node->in[i]->shape, axis, y.rank));
+        start.dim[axis] += node->in[i]->shape.dim[axis];
+    }
+    build->kernel->units = extent_text(arena, y, 0, axis);
+    *(shape_has_batch(y) ? &build->kernel->flops : &build->kernel->flops_fixed) =
+        (double)shape_row(y);
+}
+
+OP(concatenate) = {.name = "concatenate",
+                   .doc = "Tensors one after another along an axis.",
+                   .arity = -1,
+                   .class = OP_KERNEL,
+                   .attrs = axis_attrs,
+                   .infer = infer_concatenate,
+                   .gradient = gradient_concatenate,
+                   .bind = bind_concatenate,
+                   .sample = "{in: [[n, 2, 3], [n, 4, 3]], axis: 1}"};

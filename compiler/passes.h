@@ -1,0 +1,37 @@
+/* The passes between the graph and the program. Each one's contract stands in its file. */
+#ifndef NETCC_PASSES_H
+#define NETCC_PASSES_H
+
+#include "graph/graph.h"
+#include "program.h"
+
+/* expand.c: one composite node as an expression over simpler ops, in the same graph. */
+Node *expand_node(Graph *graph, const Op *op, Node *const *in, int inputs, const AttrValue *attrs,
+                  const char *text, Node *y, Node *g);
+/* Appends op(in...) to graph, expanding composites that have no derivative of their own. */
+Node *apply_op(Graph *graph, const Op *op, Node *const *in, int inputs, const AttrValue *attrs);
+
+/* Each yields a new graph. */
+Graph *expand(const Graph *graph);
+Graph *simplify(const Graph *graph);
+
+/* layout.c: a layout for every node, by id; NULL entries are row-major. */
+const Layout **lay_out(const Graph *graph, Arena *arena);
+/* The layout of parameters, from all graphs that use them. */
+void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, int graphs_count);
+
+/* fuse.c, schedule.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, and
+ * the place of every buffer in the arena block. */
+Entry *fuse(Arena *arena, const char *name, const Graph *graph, int64_t batch);
+void schedule(Entry *entry);
+void plan(Entry *entry, int64_t batch);
+void verify_plan(const Entry *entry, int64_t batch);
+void entry_print(Str *out, const Entry *entry);
+
+/* scan (ops/scan.c) */
+Node *scan_new(Graph *graph, Graph *body, int64_t steps, bool reverse, int carries, int slices,
+               Node *const *in, int inputs);
+Node *scan_pick(Graph *graph, Node *scan, int index);
+Node *scan_slice_input(Graph *body, int index, Shape shape);
+
+#endif

@@ -1,0 +1,156 @@
+/* plan memory: where each buffer lies in the entry's one block.
+ *
+ * Requires: the final order of kernels. Decides: offsets, so that no two buffers that live at once
+ * overlap; largest first, each at the lowest place that is free for its whole life. Everything in a
+ * loop lives as long as the loop. */
+#include <stdlib.h>
+
+#include "passes.h"
+
+enum { ALIGN = NC_ALIGN / 4, SLACK = 32 }; /* elements; a tile may read SLACK behind its operand */
+
+static void touch(Buffer *buffer, int position)
+{
+    if (buffer->first < 0)
+        buffer->first = position;
+    buffer->last = position;
+}
+
+static void touch_kernel(const Kernel *kernel, int position)
+{
+    for (int i = 0; i < kernel->in_count; i++)
+        touch(kernel->in[i].buffer, position);
+    for (int i = 0; i < kernel->out_count; i++)
+        touch(kernel->out[i].buffer, position);
+    for (int i = 0; i < kernel->body_count; i++)
+        touch_kernel(kernel->body[i], position);
+}
+
+static int64_t size_of(const Buffer *buffer, int64_t batch)
+{
+    int64_t size = buffer->elements * (buffer->batched ? batch : 1);
+    return (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static bool overlap_in_time(const Buffer *a, const Buffer *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+static int64_t sort_batch(const Buffer *buffer)
+{
+    return buffer->elements * (buffer->batched ? 1024 : 1);
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const Buffer *x = *(Buffer *const *)a, *y = *(Buffer *const *)b;
+    if (sort_batch(x) != sort_batch(y))
+        return sort_batch(x) < sort_batch(y) ? 1 : -1;
+    return x->id - y->id;
+}
+
+/* The lowest offset at which `buffer` meets none of the placed ones. */
+static int64_t lowest_place(const Buffer *buffer, Buffer *const *placed, int count, int64_t batch)
+{
+    int64_t offset = 0, size = size_of(buffer, batch);
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < count; i++) {
+            int64_t end = placed[i]->offset + size_of(placed[i], batch);
+            if (overlap_in_time(buffer, placed[i]) && offset < end &&
+                placed[i]->offset < offset + size) {
+                offset = end;
+                moved = true;
+            }
+        }
+    }
+    return offset;
+}
+
+void plan(Entry *entry, int64_t batch)
+{
+    for (int i = 0; i < entry->kernels_count; i++)
+        touch_kernel(entry->kernels[i], i);
+    Buffer **order = malloc(sizeof *order * (size_t)(entry->buffers_count + 1));
+    if (!order)
+        bug("out of memory");
+    int count = 0;
+    for (int i = 0; i < entry->buffers_count; i++) {
+        if (entry->buffers[i]->kind == BUFFER_ARENA && entry->buffers[i]->first >= 0)
+            order[count++] = entry->buffers[i];
+    }
+    qsort(order, (size_t)count, sizeof *order, larger_first);
+    for (int i = 0; i < count; i++) {
+        order[i]->offset = lowest_place(order[i], order, i, batch);
+        int64_t end = order[i]->offset + size_of(order[i], batch);
+        if (end > entry->arena_elements)
+            entry->arena_elements = end;
+    }
+    entry->arena_elements += SLACK;
+    free(order);
+}
+
+void verify_plan(const Entry *entry, int64_t batch)
+{
+    for (int i = 0; i < entry->buffers_count; i++) {
+        const Buffer *a = entry->buffers[i];
+        if (a->kind != BUFFER_ARENA || a->first < 0)
+            continue;
+        if (a->offset < 0 || a->offset + size_of(a, batch) > entry->arena_elements)
+            bug("%s: buffer %d lies outside the block", entry->name, a->id);
+        for (int k = 0; k < i; k++) {
+            const Buffer *b = entry->buffers[k];
+            if (b->kind == BUFFER_ARENA && b->first >= 0 && overlap_in_time(a, b) &&
+                a->offset < b->offset + size_of(b, batch) &&
+                b->offset < a->offset + size_of(a, batch))
+                bug("%s: buffers %d and %d overlap", entry->name, a->id, b->id);
+        }
+    }
+}
+
+/* ---- text form ------------------------------------------------------------------------------- */
+
+static void print_ref(Str *out, BufferRef ref)
+{
+    static const char *const kinds[] = {"arena",  "weights", "state", "input",
+                                        "target", "output",  "hyper"};
+    const Buffer *b = ref.buffer;
+    str_printf(out, " %s", kinds[b->kind]);
+    if (b->kind == BUFFER_ARENA)
+        str_printf(out, "[%lld]#%d", (long long)b->offset, b->id);
+    else if (b->kind == BUFFER_HYPER || b->kind == BUFFER_WEIGHTS || b->kind == BUFFER_STATE)
+        str_printf(out, ".%s", b->field);
+    else
+        str_printf(out, ".%d", b->index);
+    if (ref.slice)
+        str_add(out, ref.reversed ? "[-t]" : "[t]");
+}
+
+static void print_kernel(Str *out, const Kernel *kernel, int depth)
+{
+    str_printf(out, "%*s%s", depth * 4, "", kernel->steps ? "loop" : kernel->template);
+    if (kernel->steps)
+        str_printf(out, " %lld", (long long)kernel->steps);
+    for (int i = 0; i < kernel->nodes_count; i++)
+        str_printf(out, " %%%d", kernel->nodes[i]->id);
+    str_add(out, " :");
+    for (int i = 0; i < kernel->in_count; i++)
+        print_ref(out, kernel->in[i]);
+    str_add(out, " ->");
+    for (int i = 0; i < kernel->out_count; i++)
+        print_ref(out, kernel->out[i]);
+    if (kernel->nodes_count && kernel->nodes[0]->name)
+        str_printf(out, "  # %s", kernel->nodes[0]->name);
+    str_add(out, "\n");
+    for (int i = 0; i < kernel->body_count; i++)
+        print_kernel(out, kernel->body[i], depth + 1);
+}
+
+void entry_print(Str *out, const Entry *entry)
+{
+    str_printf(out, "%s: %d kernels, arena %lld elements\n", entry->name, entry->kernels_count,
+               (long long)entry->arena_elements);
+    for (int i = 0; i < entry->kernels_count; i++)
+        print_kernel(out, entry->kernels[i], 1);
+}

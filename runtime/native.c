@@ -1,0 +1,43 @@
+/* native.c: the vocabulary as functions, compiled once per instruction set with -DNC_ISA=sse2|avx2|
+ * avx512 (generic off x86) and the flags that go with it. Everything is static but the table. */
+#include "vocab.h"
+#include "native.h"
+#include "primitives.h"
+
+/* d[i] = primitive(a[i], ...); d may be one of the sources. */
+#define LOOP(name, call, ...)                                                                      \
+    static void nc_v_##name(nc_real *d, __VA_ARGS__, long n)                                       \
+    {                                                                                              \
+        NC_INDEPENDENT                                                                             \
+        for (long i = 0; i < n; i++)                                                               \
+            d[i] = nc_##name call;                                                                 \
+    }
+#define BLOCK_1(name) LOOP(name, (a[i]), const nc_real *a)
+#define BLOCK_2(name) LOOP(name, (a[i], b[i]), const nc_real *a, const nc_real *b)
+#define BLOCK_3(name)                                                                              \
+    LOOP(name, (a[i], b[i], c[i]), const nc_real *a, const nc_real *b, const nc_real *c)
+#define BLOCK(name, arity) BLOCK_##arity(name)
+NC_PRIMITIVES(BLOCK)
+
+#define FUNCTION(name) (void (*)(void)) name
+#define PRIMITIVE(name, arity) {"nc_v_" #name, FUNCTION(nc_v_##name)},
+static const struct nc_native_symbol symbols[] = {
+    NC_PRIMITIVES(PRIMITIVE){"nc_v_fill", FUNCTION(nc_v_fill)},
+    {"nc_v_iota", FUNCTION(nc_v_iota)},
+    {"nc_v_copy", FUNCTION(nc_v_copy)},
+    {"nc_v_uniform", FUNCTION(nc_v_uniform)},
+    {"nc_sum", FUNCTION(nc_sum)},
+    {"nc_maximum", FUNCTION(nc_maximum)},
+    {"nc_minimum", FUNCTION(nc_minimum)},
+    {"nc_argmax", FUNCTION(nc_argmax)},
+    {"nc_tile", FUNCTION(nc_tile)},
+    {"nc_transpose", FUNCTION(nc_transpose)},
+    {"nc_column_sum", FUNCTION(nc_column_sum)},
+};
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+#define TABLE_(isa) nc_native_##isa
+#define TABLE(isa) TABLE_(isa)
+const struct nc_native TABLE(NC_ISA) = {TEXT(NC_ISA), NC_ROWS,
+                                        (int)(sizeof symbols / sizeof symbols[0]), symbols};

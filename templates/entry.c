@@ -1,0 +1,64 @@
+// An entry point: its kernels in order.
+//:param $signature {void entry(const struct nc_call *call)}
+//:param $checks 1       conditions refused with -1
+//:param $k$condition call->n<0
+//:param $locals 1       what the calls below name
+//:param $l$type {const long}
+//:param $l$name n
+//:param $l$value call->n
+//:param $calls 1
+//:param $c$begin 1      a loop over time starts here
+//:param $c$steps 2
+//:param $c$call 1       a kernel call
+//:param $c$comment copies
+//:param $c$reads 1
+//:param $c$in {(const nc_real *)call->inputs[0]}
+//:param $c$writes 1
+//:param $c$out {(nc_real *)call->outputs[0]}
+//:param $c$threads 1    worth cutting over threads
+//:param $c$serial 1
+//:param $c$function kernel
+//:param $c$units n
+//:param $c$end 1        a loop ends here
+//:param $result 1       it returns 0
+//: begin
+$signature
+{
+    //: for k in $checks
+    if ($k$condition)
+        return -1;
+    //: end
+    //: for l in $locals
+    $l$type $l$name = $l$value;
+    //: end
+    //: for c in $calls
+    //: if $c$begin
+    for (long t = 0; t < $c$steps; t++) {
+    //: end
+    //: if $c$call
+    {
+        /* $c$comment */
+        //: if $c$reads
+        const nc_real *const in[] = {$c$in};
+        //: end
+        //: if $c$no_reads
+        const nc_real *const *in = 0;
+        //: end
+        nc_real *const out[] = {$c$out};
+        const struct nc_args args = {in, out, hyper, n};
+        //: if $c$threads
+        nc_run(env, $c$function, &args, $c$units);
+        //: end
+        //: if $c$serial
+        $c$function(&args, 0, $c$units);
+        //: end
+    }
+    //: end
+    //: if $c$end
+    }
+    //: end
+    //: end
+    //: if $result
+    return 0;
+    //: end
+}

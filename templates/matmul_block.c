@@ -1,0 +1,87 @@
+// c = a * b in tiles of NC_ROWS rows and $P columns, then an element-wise chain on each tile as
+// calls of block functions, for tcc.
+//:param $name product
+//:param $uses_n 1       whether a size depends on the batch
+//:param $M n            rows
+//:param $N 40           columns
+//:param $K 24           summed over
+//:param $P 32           columns of a tile
+//:param $A_ROW 24       from one row of a to the next
+//:param $A_K 1          from one k to the next
+//:param $B_STEP 1       column j's panel starts j * $B_STEP elements into b
+//:param $B_LD 40        from one k to the next in b
+//:param $operands 1     further pointers read
+//:param $o$name bias
+//:param $o$index 2
+//:param $results 1      pointers written
+//:param $y$name y
+//:param $y$index 0
+//:param $scalars 1      numbers read once
+//:param $v$name bias_0
+//:param $v$value bias[0]
+//:param $arrays 1       temporaries
+//:param $t$name t0
+//:param $t$size 32
+//:param $fills 1        blocks filled once
+//:param $f$call nc_v_fill(t0,bias_0,32)
+//:param $ragged 1       the last panel is narrower
+//:param $pad 1          and its padding must be zero
+//:param $RUNS rows      the chain runs once a row, or once over the whole tile
+//:param $LEN cols       cells of a run
+//:param $row_pointers 1
+//:param $p$type nc_real
+//:param $p$name y_r
+//:param $p$value {y + (i + r) * 40 + j}
+//:param $calls 1
+//:param $s$call nc_v_copy(y_r,c_r+e,len)
+//: begin
+static void $name(const void *job, long lo, long hi)
+{
+    const struct nc_args *args = (const struct nc_args *)job;
+    //: if $uses_n
+    const long n = args->n;
+    //: end
+    const nc_real *a = args->in[0];
+    const nc_real *b = args->in[1];
+    //: for o in $operands
+    const nc_real *$o$name = args->in[$o$index];
+    //: end
+    //: for y in $results
+    nc_real *$y$name = args->out[$y$index];
+    //: end
+    //: for v in $scalars
+    const nc_real $v$name = $v$value;
+    //: end
+    //: for t in $arrays
+    nc_real $t$name[$t$size];
+    //: end
+    //: for f in $fills
+    $f$call;
+    //: end
+    nc_real c[NC_ROWS * $P];
+    for (long i = lo * NC_ROWS; i < hi * NC_ROWS && i < $M; i += NC_ROWS) {
+        const long rows = $M - i < NC_ROWS ? $M - i : NC_ROWS;
+        for (long j = 0; j < $N; j += $P) {
+            //: if $ragged
+            const long cols = $N - j < $P ? $N - j : $P;
+            //: end
+            nc_tile(c, $P, a + i * $A_ROW, $A_ROW, $A_K, b + j * $B_STEP, $B_LD, $K, rows, $P);
+            //: if $pad
+            for (long r = 0; r < rows; r++) {
+                for (long e = cols; e < $P; e++)
+                    c[r * $P + e] = 0;
+            }
+            //: end
+            for (long r = 0; r < $RUNS; r++) {
+                const nc_real *c_r = c + r * $P;
+                //: for p in $row_pointers
+                $p$type *$p$name = $p$value;
+                //: end
+                const long e = 0, len = $LEN;
+                //: for s in $calls
+                $s$call;
+                //: end
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+/* One Program, the same bits: what tcc runs over the native vocabulary equals what the system's
+ * compiler makes of the same kernels, for random graphs of ops with their gradients. Only where the
+ * machine has FMA. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "autodiff.h"
+#include "harness.h"
+#include "native.h"
+
+enum { POOL = 24 };
+
+/* Values of a random graph, all [n, C] or [n, 1]. */
+typedef struct {
+    Case *c;
+    Node *pool[POOL];
+    int count;
+    unsigned seed;
+} Growth;
+
+static int pick_below(Growth *g, int limit)
+{
+    return (int)(case_random(&g->seed) * limit) % limit;
+}
+
+static Node *pick_wide(Growth *g)
+{
+    Node *node = NULL;
+    while (!node || node->shape.dim[1] == 1)
+        node = g->pool[pick_below(g, g->count)];
+    return node;
+}
+
+static Node *pick_fitting(Growth *g, const Node *like)
+{
+    for (int tries = 0; tries < 50; tries++) {
+        Node *node = g->pool[pick_below(g, g->count)];
+        if (node->shape.dim[1] == 1 || node->shape.dim[1] == like->shape.dim[1])
+            return node;
+    }
+    return (Node *)(uintptr_t)like;
+}
+
+static Node *grow(Growth *g)
+{
+    static const OpKind unary[] = {OP_tanh, OP_sigmoid, OP_relu,  OP_softmax, OP_softplus,
+                                   OP_sin,  OP_elu,     OP_gelu,  OP_abs,     OP_log_softmax};
+    static const OpKind binary[] = {OP_add, OP_sub, OP_mul, OP_max, OP_min};
+    Graph *graph = g->c->graph;
+    Node *x = pick_wide(g);
+    switch (pick_below(g, 6)) {
+    case 0: {
+        int64_t units = 3 + pick_below(g, 40);
+        Shape kernel = {.rank = 2, .dim = {x->shape.dim[1], units}};
+        if (g->c->operands == MAX_OPERANDS - 2)
+            return node1(graph, OP_tanh, x);
+        Node *w = case_operand(g->c, kernel, -0.5, 0.5, g->seed);
+        return node2(graph, OP_matmul, x, w);
+    }
+    case 1:
+        return reduce(graph, OP_reduce_sum, node1(graph, OP_tanh, x), 2);
+    case 2:
+    case 3: {
+        const Op *op = op_table[unary[pick_below(g, 10)]];
+        return apply_op(graph, op, &x, 1, op_defaults(graph->arena, op));
+    }
+    default:
+        return node2(graph, binary[pick_below(g, 5)], x, pick_fitting(g, x));
+    }
+}
+
+static Node *random_graph(Case *c, unsigned seed)
+{
+    Growth g = {.c = c, .seed = seed};
+    Shape shape = {.rank = 2, .dim = {BATCH, 5 + (int64_t)(seed % 37)}};
+    g.pool[g.count++] = case_operand(c, shape, -1.5, 1.5, seed);
+    while (g.count < POOL)
+        g.pool[g.count] = grow(&g), g.count++;
+    Node *sum = NULL;
+    for (int i = POOL - 6; i < POOL; i++) {
+        Node *part = reduce(c->graph, OP_reduce_sum, g.pool[i], 2);
+        sum = sum ? node2(c->graph, OP_add, sum, part) : part;
+    }
+    return sum;
+}
+
+static void gradients_of_random_graphs(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 25; seed++) {
+        Case *c = case_new();
+        double error = case_check_gradient(c, random_graph(c, seed * 7919), "random graph");
+        if (!(error < 2e-5))
+            fail_msg("random graph %u: relative error %g", seed, error);
+        case_free(c);
+    }
+}
+
+static void outputs_of(unsigned seed, RunKind kind, double *out, int *count)
+{
+    Case *c = case_new();
+    Node *y = random_graph(c, seed), *one = constant(c->graph, 1), *result[MAX_OPERANDS];
+    Node *loss = reshape(c->graph, reduce(c->graph, OP_reduce_sum, y, 3), scalar_shape());
+    backward(c->graph, &loss, &one, 1, c->operand, c->operands, result);
+    graph_output(c->graph, "loss", loss, (Loc){0});
+    double *outputs[MAX_OPERANDS + 1];
+    int outputs_count = 1;
+    outputs[0] = out;
+    *count = 1;
+    for (int i = 0; i < c->operands; i++) {
+        if (!result[i])
+            continue;
+        graph_output(c->graph, "gradient", result[i], (Loc){0});
+        outputs[outputs_count++] = out + *count;
+        *count += (int)c->elements[i];
+    }
+    Runner runner = case_compile(c, kind);
+    case_run(c, &runner, outputs);
+    case_close(&runner);
+    case_free(c);
+}
+
+static void tcc_and_cc_give_the_same_bits(void **state)
+{
+    (void)state;
+    static double a[100000], b[100000];
+    if (!strcmp(nc_native_select()->name, "sse2") || !strcmp(nc_native_select()->name, "generic")) {
+        printf("SKIP: this machine has no FMA\n");
+        skip();
+    }
+    for (unsigned seed = 1; seed <= 4; seed++) {
+        int count_a, count_b;
+        outputs_of(seed * 104729, RUN_TCC, a, &count_a);
+        outputs_of(seed * 104729, RUN_CC, b, &count_b);
+        assert_int_equal(count_a, count_b);
+        for (int i = 0; i < count_a; i++) {
+            if (memcmp(&a[i], &b[i], sizeof a[i]))
+                fail_msg("graph %u: value %d: %.9g by tcc, %.9g by cc", seed, i, a[i], b[i]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_of_random_graphs),
+                                       cmocka_unit_test(tcc_and_cc_give_the_same_bits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
