@@ -143,9 +143,35 @@ static Group *latest_input(const Grouping *g, const Node *node, bool *barrier)
     return latest;
 }
 
+/* Has a pending node come to depend on a group, since what it reads was pulled into one? */
+static bool leans_on_group(const Grouping *g, const Node *node)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        const Node *base = base_of(node->in[i]);
+        if (g->of[base->id] || (g->pending[base->id] && leans_on_group(g, base)))
+            return true;
+    }
+    return false;
+}
+
+static void place_computed(Grouping *g, const Node *node);
+
+/* Such pending inputs get their place now, so that the order of groups accounts for them. */
+static void settle_inputs(Grouping *g, const Node *node)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        const Node *base = base_of(node->in[i]);
+        if (g->pending[base->id] && leans_on_group(g, base)) {
+            settle_inputs(g, base);
+            place_computed(g, base);
+        }
+    }
+}
+
 static void place_computed(Grouping *g, const Node *node)
 {
     bool barrier;
+    settle_inputs(g, node);
     Group *latest = latest_input(g, node, &barrier);
     bool reduction = is_row_reduction(node);
     if (!latest && !reduction) {
@@ -165,6 +191,7 @@ static void place_computed(Grouping *g, const Node *node)
 /* A kernel reads memory: constants and pending nodes it needs get a place. */
 static void place_kernel(Grouping *g, const Node *node)
 {
+    settle_inputs(g, node);
     for (int i = 0; i < node->inputs; i++) {
         const Node *base = base_of(node->in[i]);
         if (g->pending[base->id]) {
@@ -178,6 +205,18 @@ static void place_kernel(Grouping *g, const Node *node)
     Group *group = open_group(g, node->shape, g->layouts[node->id], false);
     group->anchor = node;
     g->of[node->id] = group;
+}
+
+static void place_output(Grouping *g, const Node *node)
+{
+    const Node *base = base_of(node);
+    if (!g->pending[base->id])
+        return;
+    settle_inputs(g, base);
+    if (leans_on_group(g, base))
+        place_computed(g, base);
+    else
+        materialise(g, base, false);
 }
 
 static int by_id(const void *a, const void *b)
@@ -211,10 +250,12 @@ Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *lay
         else if (op_of(node)->class == OP_KERNEL)
             place_kernel(g, node);
     }
-    for (int i = 0; i < graph->updates_count; i++)
+    for (int i = 0; i < graph->updates_count; i++) {
+        settle_inputs(g, graph->updates[i]);
         materialise(g, base_of(graph->updates[i]->in[0]), false);
+    }
     for (int i = 0; i < graph->outputs_count; i++)
-        materialise(g, base_of(graph->outputs[i].node), false);
+        place_output(g, graph->outputs[i].node);
     for (int i = 0; i < g->count; i++)
         qsort(g->groups[i]->members, (size_t)g->groups[i]->members_count, sizeof(Node *), by_id);
     if (g->count)

@@ -51,6 +51,21 @@ static void bind_reduce(KernelBuild *build, const Node *node)
     *(shape_has_batch(x) ? &build->kernel->flops : &build->kernel->flops_fixed) = work;
 }
 
+/* A sum of equal numbers, unless their count depends on the batch. */
+static Node *identity_sum(Graph *graph, const Node *y, Node *const *in)
+{
+    double value;
+    const AttrValue *axes = attr(y, "axes");
+    if (!is_constant(in[0], &value))
+        return NULL;
+    for (int i = 0; i < axes->count; i++) {
+        if (in[0]->shape.dim[axes->list[i]] == BATCH && value != 0)
+            return NULL;
+        value *= (double)in[0]->shape.dim[axes->list[i]];
+    }
+    return constant_of(graph, value, y->shape);
+}
+
 #define REDUCE(ident)                                                                              \
     .name = #ident, .arity = 1, .class = OP_KERNEL, .attrs = axes_attrs, .infer = infer_reduced,   \
     .bind = bind_reduce
@@ -58,6 +73,7 @@ static void bind_reduce(KernelBuild *build, const Node *node)
 OP(reduce_sum) = {REDUCE(reduce_sum),
                   .doc = "Sum over axes.",
                   .reducer = "nc_sum",
+                  .identity = identity_sum,
                   .packed_inputs = 1,
                   .vjp = {"g + 0 * x"},
                   .sample = "{in: [[n, 3, 5]], axes: [0, 1]}"};
