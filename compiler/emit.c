@@ -33,10 +33,11 @@ static bool is_word_character(char c)
     return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool mentions_n(const char *text)
+static bool mentions(const char *text, const char *word)
 {
-    for (const char *p = text; (p = strchr(p, 'n')); p++) {
-        if ((p == text || !is_word_character(p[-1])) && !is_word_character(p[1]))
+    size_t length = strlen(word);
+    for (const char *p = text; (p = strstr(p, word)); p++) {
+        if ((p == text || !is_word_character(p[-1])) && !is_word_character(p[length]))
             return true;
     }
     return false;
@@ -46,7 +47,7 @@ static bool record_mentions_n(const TemplateRecord *record)
 {
     for (int i = 0; i < record->values_count; i++) {
         const TemplateValue *value = &record->values[i];
-        if (value->kind == T_TEXT && mentions_n(value->text))
+        if (value->kind == T_TEXT && mentions(value->text, "n"))
             return true;
         for (int k = 0; value->kind == T_LIST && k < value->count; k++) {
             if (record_mentions_n(value->items[k]))
@@ -119,6 +120,10 @@ static const char *kernel_name(const Emitter *emitter, const Kernel *kernel)
     const Node *node = kernel->nodes_count ? kernel->nodes[0] : NULL;
     const char *what = kernel->chain && kernel->chain->tile ? op_of(node)->name : kernel->template;
     char *base = arena_printf(emitter->arena, "%s_%s", node && node->name ? node->name : "k", what);
+    for (char *p = base; *p; p++) {
+        if (!is_word_character(*p))
+            *p = '_';
+    }
     char *name = base;
     for (int i = 2; has_name(emitter, name); i++)
         name = arena_printf(emitter->arena, "%s_%d", base, i);
@@ -251,10 +256,10 @@ static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *ker
         bool threads = worth_threads(emitter, kernel) && !steps;
         TemplateRecord *item = call_item(bind, 0, 1, 0);
         template_text(item, "comment", call_comment(emitter, kernel));
-        template_int(item, "reads", kernel->in_count);
-        template_int(item, "no_reads", !kernel->in_count);
         template_text(item, "in",
-                      places_text(emitter, kernel->in, kernel->in_count, steps, 37));
+                      kernel->in_count
+                          ? places_text(emitter, kernel->in, kernel->in_count, steps, 37)
+                          : "0");
         template_text(item, "out",
                       places_text(emitter, kernel->out, kernel->out_count, steps, 32));
         template_int(item, "threads", threads);
@@ -264,27 +269,42 @@ static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *ker
     }
 }
 
-char *emit_entry(Emitter *emitter, const Entry *entry, const char *signature,
-                 const char *const *conditions, const Local *locals, int locals_count)
+static char *expand_entry(Emitter *emitter, TemplateRecord *bind)
 {
-    TemplateRecord *bind = template_record(emitter->arena);
-    template_text(bind, "signature", signature);
-    template_list(bind, "checks");
-    for (int i = 0; conditions && conditions[i]; i++)
-        template_text(template_item(bind, "checks"), "condition", conditions[i]);
-    template_int(bind, "result", conditions != NULL);
-    template_list(bind, "calls");
-    add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
-    template_list(bind, "locals");
-    for (int i = 0; i < locals_count; i++) {
-        TemplateRecord *item = template_item(bind, "locals");
-        template_text(item, "type", locals[i].type);
-        template_text(item, "name", locals[i].name);
-        template_text(item, "value", locals[i].value);
-    }
     Str text = str_new(emitter->arena);
     template_expand(&text, "entry", template_source(emitter->arena, "entry"), bind);
     return text.text;
+}
+
+char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
+{
+    TemplateRecord *bind = template_record(emitter->arena);
+    template_text(bind, "signature", form->signature);
+    template_list(bind, "checks");
+    for (int i = 0; form->conditions && form->conditions[i]; i++)
+        template_text(template_item(bind, "checks"), "condition", form->conditions[i]);
+    template_int(bind, "result", form->conditions != NULL);
+    template_list(bind, "calls");
+    add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
+    template_list(bind, "locals");
+    template_list(bind, "unused");
+    char *without_locals = expand_entry(emitter, bind);
+    const char *body = strchr(without_locals, '{');
+    for (int i = 0; i < form->locals_count; i++) {
+        const Local *local = &form->locals[i];
+        if (!mentions(body, local->name))
+            continue;
+        TemplateRecord *item = template_item(bind, "locals");
+        template_text(item, "type", local->type);
+        template_text(item, "name", local->name);
+        template_text(item, "value", local->value);
+    }
+    const char *with_locals = strchr(expand_entry(emitter, bind), '{');
+    for (int i = 0; form->parameters && form->parameters[i]; i++) {
+        if (!mentions(with_locals, form->parameters[i]))
+            template_text(template_item(bind, "unused"), "name", form->parameters[i]);
+    }
+    return expand_entry(emitter, bind);
 }
 
 /* ---- units ----------------------------------------------------------------------------------- */
@@ -315,47 +335,42 @@ static bool uses(const Entry *entry, BufferKind kind, int index)
     return false;
 }
 
-static void add_local(Arena *arena, Local *locals, int *count, const char *type, const char *name,
-                      const char *value)
-{
-    (void)arena;
-    locals[(*count)++] = (Local){type, name, value};
-}
-
+/* The entry as the drivers call it: everything comes out of one struct nc_call. */
 static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
 {
+    static const Local fixed[] = {{"const long", "n", "call->n"},
+                                  {"const struct nc_env *", "env", "call->env"},
+                                  {"const struct nc_hyper *", "hyper", "call->hyper"},
+                                  {"const nc_real", "batch", "(nc_real)n"},
+                                  {"nc_real *", "arena", "(nc_real *)call->arena"},
+                                  {"nc_real *", "weights", "(nc_real *)call->weights"},
+                                  {"nc_real *", "state", "(nc_real *)call->state"}};
     static const struct {
         BufferKind kind;
-        const char *name, *field, *type, *cast;
-    } arrays[] = {{BUFFER_INPUT, "input", "inputs", "const nc_real *", "const nc_real *"},
-                  {BUFFER_TARGET, "target", "targets", "const nc_real *", "const nc_real *"},
-                  {BUFFER_OUTPUT, "output", "outputs", "nc_real *", "nc_real *"}};
+        const char *name, *field, *type;
+    } arrays[] = {{BUFFER_INPUT, "input", "inputs", "const nc_real *"},
+                  {BUFFER_TARGET, "target", "targets", "const nc_real *"},
+                  {BUFFER_OUTPUT, "output", "outputs", "nc_real *"}};
     Arena *arena = emitter->arena;
-    Local *locals = ARENA_ARRAY(arena, Local, entry->buffers_count + 8);
-    int count = 0;
-    add_local(arena, locals, &count, "const long", "n", "call->n");
-    add_local(arena, locals, &count, "const struct nc_env *", "env", "call->env");
-    add_local(arena, locals, &count, "const struct nc_hyper *", "hyper", "call->hyper");
-    add_local(arena, locals, &count, "const nc_real", "batch", "(nc_real)n");
-    add_local(arena, locals, &count, "nc_real *", "arena", "(nc_real *)call->arena");
-    add_local(arena, locals, &count, "nc_real *", "weights", "(nc_real *)call->weights");
-    add_local(arena, locals, &count, "nc_real *", "state", "(nc_real *)call->state");
-    for (int a = 0; a < 3; a++) {
-        for (int i = 0; i < entry->buffers_count; i++) {
-            if (uses(entry, arrays[a].kind, i))
-                add_local(arena, locals, &count, arrays[a].type,
-                          arena_printf(arena, "%s%d", arrays[a].name, i),
-                          arena_printf(arena, "(%s)call->%s[%d]", arrays[a].cast, arrays[a].field,
-                                       i));
-        }
+    EntryForm form = {0};
+    Local *locals = NULL;
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        ARENA_PUSH(arena, locals, form.locals_count, fixed[i]);
+    for (int i = 0; i < 3 * entry->buffers_count; i++) {
+        int kind = i % 3, index = i / 3;
+        if (!uses(entry, arrays[kind].kind, index))
+            continue;
+        Local local = {arrays[kind].type, arena_printf(arena, "%s%d", arrays[kind].name, index),
+                       arena_printf(arena, "(%s)call->%s[%d]", arrays[kind].type,
+                                    arrays[kind].field, index)};
+        ARENA_PUSH(arena, locals, form.locals_count, local);
     }
-    char *signature =
-        arena_printf(arena,
-                     "void nc_entry_%s(const struct nc_call *call);\n"
-                     "void nc_entry_%s(const struct nc_call *call)",
-                     entry->name, entry->name);
-    char *text = emit_entry(emitter, entry, signature, NULL, locals, count);
-    str_add(out, text);
+    form.locals = locals;
+    form.signature = arena_printf(arena,
+                                  "void nc_entry_%s(const struct nc_call *call);\n"
+                                  "void nc_entry_%s(const struct nc_call *call)",
+                                  entry->name, entry->name);
+    str_add(out, emit_entry(emitter, entry, &form));
     str_add(out, "\n");
 }
 

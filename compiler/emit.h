@@ -22,10 +22,18 @@ typedef struct {
     const char *type, *name, *value;
 } Local;
 
-/* Emits the entry's kernels into emitter->functions and yields the entry function's text.
- * `conditions` (NULL-terminated, or NULL) make it return -1, and then it returns 0 at its end. */
-char *emit_entry(Emitter *emitter, const Entry *entry, const char *signature,
-                 const char *const *conditions, const Local *locals, int locals_count);
+/* How an entry function looks from outside. */
+typedef struct {
+    const char *signature;
+    const Local *locals; /* what its calls may name; those they do not name are left out */
+    int locals_count;
+    const char *const *conditions; /* NULL-terminated: it returns -1 where one holds, 0 at its end;
+                                      NULL: it returns nothing */
+    const char *const *parameters; /* NULL-terminated or NULL: those unused are cast to void */
+} EntryForm;
+
+/* Emits the entry's kernels into emitter->functions and yields the entry function's text. */
+char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form);
 
 /* The text that stands before the kernels: vocabulary and shared structs. */
 char *emit_prelude(Arena *arena, EmitTarget target);

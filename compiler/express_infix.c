@@ -93,7 +93,7 @@ static char *reduction_text(const Express *x, const Node *node)
 static void infix_member(Express *x, TemplateRecord *stage, Value *v)
 {
     if (v->node->op == OP_uniform) {
-        const char *len = x->in_tile ? "cols" : x->walk.columns;
+        const char *len = x->in_tile ? template_get_text(x->bind, "LEN") : x->walk.columns;
         express_array(x, v->name, row_array_size(x));
         express_call(stage, "calls", uniform_call(x, v->node, v->name, len));
         v->text = arena_printf(x->arena, "%s[e]", v->name);

@@ -168,6 +168,33 @@ static void settle_inputs(Grouping *g, const Node *node)
     }
 }
 
+static bool shares_operand(const Group *group, const Node *node)
+{
+    for (int i = 0; i < group->members_count; i++) {
+        const Node *member = group->members[i];
+        for (int k = 0; k < member->inputs; k++) {
+            for (int j = 0; j < node->inputs; j++) {
+                if (member->in[k] == node->in[j] && node->in[j]->shape.rank)
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A group behind the node's inputs that fits and reads one of them too: both then read it once. */
+static Group *sibling(const Grouping *g, const Group *latest, const Node *node)
+{
+    enum { WINDOW = 8 };
+    for (int i = g->count - 1; i >= 0 && i >= g->count - WINDOW; i--) {
+        Group *group = g->groups[i];
+        if (!group->anchor && latest && group_before(latest, group) && !group->prologue &&
+            fits(g, group, node) && shares_operand(group, node))
+            return group;
+    }
+    return NULL;
+}
+
 static void place_computed(Grouping *g, const Node *node)
 {
     bool barrier;
@@ -178,8 +205,8 @@ static void place_computed(Grouping *g, const Node *node)
         g->pending[node->id] = true;
         return;
     }
-    Group *group = latest;
-    if (!latest || barrier || !fits(g, latest, node)) {
+    Group *group = latest && !barrier && fits(g, latest, node) ? latest : sibling(g, latest, node);
+    if (!group) {
         Shape domain = reduction ? node->in[0]->shape : node->shape;
         group = open_group(g, domain, reduction ? NULL : g->layouts[node->id],
                            !latest || latest->prologue);

@@ -54,6 +54,14 @@ int64_t template_get_int(const TemplateRecord *record, const char *name)
     return value->integer;
 }
 
+const char *template_get_text(const TemplateRecord *record, const char *name)
+{
+    TemplateValue *value = find(record, name, strlen(name));
+    if (!value || value->kind != T_TEXT)
+        bug("no template text %s", name);
+    return value->text;
+}
+
 TemplateRecord *template_item(TemplateRecord *record, const char *list)
 {
     TemplateValue *value = find(record, list, strlen(list));
@@ -251,6 +259,8 @@ static void expand_for(const Expansion *x, const Frame *frame, const char *word,
     if (!hole || hole >= line_end(word))
         bug("template %s:%d: for NAME in $LIST", x->name, line_number(x, word));
     TemplateValue list = resolve(x, frame, hole + 1, &hole);
+    if (list.kind == T_TEXT)
+        bug("template %s:%d: for over a text", x->name, line_number(x, word));
     int64_t count = list.kind == T_LIST ? list.count : list.integer;
     for (int64_t i = 0; i < count; i++) {
         Frame inner = {frame, variable, length, list.kind == T_LIST ? list.items[i] : NULL, i};
@@ -306,7 +316,7 @@ void template_expand(Str *out, const char *name, const char *source, const Templ
     start = start ? start + strlen("//: begin\n") : source;
     expand(&x, NULL, start, source + strlen(source));
     for (int i = 0; i < values->values_count; i++) {
-        if (!mentions(source, values->names[i]))
+        if (!mentions(start, values->names[i]))
             bug("template %s does not use $%s", name, values->names[i]);
     }
 }
@@ -318,7 +328,7 @@ static void write_default(Str *out, const char *word, const char *end)
     while (*hole == ' ')
         hole++;
     const char *value = hole;
-    while (value < end && *value != ' ')
+    while (value < end && *value != ' ' && *value != '\n')
         value++;
     str_printf(out, "#define %.*s ", (int)(value - hole), hole);
     while (*value == ' ')

@@ -65,11 +65,18 @@ struct nc_layout_level {
     int64_t factor;
 };
 
-enum nc_init_kind { NC_INIT_CONSTANT, NC_INIT_UNIFORM, NC_INIT_NORMAL, NC_INIT_TRUNCATED_NORMAL };
+enum nc_init_kind {
+    NC_INIT_CONSTANT,
+    NC_INIT_UNIFORM,
+    NC_INIT_NORMAL,
+    NC_INIT_TRUNCATED_NORMAL,
+    NC_INIT_ORTHOGONAL
+};
 struct nc_init {
     enum nc_init_kind kind;
     double a; /* constant: the value; uniform: low; normal: mean */
-    double b; /* uniform: high; normal: standard deviation (of the untruncated distribution) */
+    double b; /* uniform: high; normal: standard deviation (of the untruncated distribution);
+               * orthogonal: gain */
 };
 
 enum nc_role {

@@ -11,9 +11,7 @@
 //:param $c$steps 2
 //:param $c$call 1       a kernel call
 //:param $c$comment copies
-//:param $c$reads 1
 //:param $c$in {(const nc_real *)call->inputs[0]}
-//:param $c$writes 1
 //:param $c$out {(nc_real *)call->outputs[0]}
 //:param $c$threads 1    worth cutting over threads
 //:param $c$serial 1
@@ -28,6 +26,9 @@ $signature
     if ($k$condition)
         return -1;
     //: end
+    //: for u in $unused
+    (void)$u$name;
+    //: end
     //: for l in $locals
     $l$type $l$name = $l$value;
     //: end
@@ -38,12 +39,7 @@ $signature
     //: if $c$call
     {
         /* $c$comment */
-        //: if $c$reads
         const nc_real *const in[] = {$c$in};
-        //: end
-        //: if $c$no_reads
-        const nc_real *const *in = 0;
-        //: end
         nc_real *const out[] = {$c$out};
         const struct nc_args args = {in, out, hyper, n};
         //: if $c$threads

@@ -1,0 +1,145 @@
+/* build: the spec's tree becomes a model, and its graphs.
+ *
+ * Requires: a tree without duplicate keys. Adds: ports, parameters, options, and the graphs predict,
+ * train, eval, grad over one table of parameters. After it no pass reads the tree. All that a user
+ * can get wrong, but for the contents of files, is found here. */
+#include "build.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const char *const top_keys[] = {"name",   "input", "inputs", "outputs",
+                                       "layers", "train", "data",   NULL};
+
+/* clang-format off */
+static const char *const c_keywords[] = {
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
+    "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
+    "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef",
+    "union", "unsigned", "void", "volatile", "while", NULL
+};
+/* clang-format on */
+
+bool check_name(Diag *diag, Loc loc, const char *what, const char *name)
+{
+    enum { LONGEST = 100 };
+    bool ok = isalpha((unsigned char)*name) || *name == '_';
+    for (const char *c = name; *c && ok; c++)
+        ok = isalnum((unsigned char)*c) || *c == '_';
+    if (!ok)
+        return diag_error(diag, loc, "%s '%s' is not a C identifier (letters, digits and _)", what,
+                          name);
+    if (strlen(name) > LONGEST)
+        return diag_error(diag, loc, "%s is longer than %d characters", what, LONGEST);
+    for (int i = 0; c_keywords[i]; i++) {
+        if (!strcmp(c_keywords[i], name))
+            return diag_error(diag, loc, "%s '%s' is a keyword of C", what, name);
+    }
+    return true;
+}
+
+static bool read_name(Build *build, const Yaml *value)
+{
+    Model *model = build->model;
+    model->name = "model";
+    return !value || (yaml_string(build->diag, value, "name", &model->name) &&
+                      check_name(build->diag, value->loc, "the name", model->name));
+}
+
+/* Inputs */
+
+static bool read_input(Build *build, const char *name, Loc loc, const Yaml *sizes)
+{
+    Model *model = build->model;
+    Port port = {.name = name, .loc = loc, .shape = {.dim = {BATCH}}};
+    int rank;
+    if (!yaml_ints(build->diag, sizes, name, 1, INT32_MAX, MAX_RANK - 1, port.shape.dim + 1, &rank))
+        return false;
+    if (!rank)
+        return diag_error(build->diag, sizes->loc, "%s: expected at least one size", name);
+    port.shape.rank = rank + 1;
+    if (!shape_fits(port.shape))
+        return diag_error(build->diag, sizes->loc, "%s: %s has more than 2^31 elements a sample",
+                          name, shape_text(build->arena, port.shape));
+    ARENA_PUSH(build->arena, model->inputs, model->inputs_count, port);
+    return true;
+}
+
+static bool read_inputs_map(Build *build, const Yaml *map)
+{
+    if (!expect_map(build->diag, map, "inputs"))
+        return false;
+    if (!map->count)
+        return diag_error(build->diag, map->loc, "inputs: expected at least one");
+    bool ok = true;
+    for (int i = 0; i < map->count; i++) {
+        const YamlPair *pair = &map->pairs[i];
+        if (!strcmp(pair->key, "loss"))
+            ok = diag_error(build->diag, pair->loc, "an input cannot be named 'loss'");
+        ok = check_name(build->diag, pair->loc, "the input", pair->key) && ok;
+        ok = read_input(build, pair->key, pair->loc, pair->value) && ok;
+    }
+    return ok;
+}
+
+static bool read_inputs(Build *build)
+{
+    const Yaml *spec = build->model->spec;
+    const Yaml *one = yaml_get(spec, "input"), *several = yaml_get(spec, "inputs");
+    if (one && several)
+        return diag_error(build->diag, several->loc, "give either input or inputs, not both");
+    if (!one && !several)
+        return diag_error(build->diag, spec->loc,
+                          "the spec needs 'input', as in input: [28, 28, 1]");
+    if (one)
+        return read_input(build, "input", one->loc, one);
+    return read_inputs_map(build, several);
+}
+
+/* The pass */
+
+static bool read_top(Build *build)
+{
+    const Yaml *spec = build->model->spec;
+    bool ok = check_keys(build->diag, spec, "key", top_keys);
+    return read_name(build, yaml_get(spec, "name")) && ok;
+}
+
+/* The model's outputs, after its layers. */
+static void set_outputs(Build *build, const GraphParts *parts)
+{
+    Model *model = build->model;
+    model->outputs = ARENA_ARRAY(build->arena, Port, model->outputs_count);
+    for (int i = 0; i < model->outputs_count; i++) {
+        Origin origin = origin_of(build, build->outputs[i]);
+        Node *node = parts->outputs[i];
+        model->outputs[i] = (Port){origin.name, node->shape, origin.loc};
+        graph_output(parts->graph, origin.name, node, origin.loc);
+    }
+}
+
+static bool build_predict(Build *build)
+{
+    GraphParts parts;
+    if (!build_forward(build, FOR_PREDICT, &parts))
+        return false;
+    set_outputs(build, &parts);
+    build->model->predict = parts.graph;
+    return true;
+}
+
+bool build(Model *model)
+{
+    Build state = {.model = model, .arena = model->arena, .diag = model->diag, .scale = 1};
+    if (!expect_map(model->diag, model->spec, "the spec"))
+        return false;
+    const Yaml *train = yaml_get(model->spec, "train"), *data = yaml_get(model->spec, "data");
+    bool ok = read_top(&state);
+    ok = read_inputs(&state) && ok;
+    ok = read_scaling(&state, data) && ok;
+    if (!model->inputs_count || !read_layers(&state) || !build_predict(&state))
+        return false; /* what follows needs the outputs' shapes */
+    ok = read_train(&state, train) && ok;
+    ok = read_sources(&state, data) && ok;
+    return ok && (!train || build_train_graphs(&state));
+}

@@ -1,0 +1,264 @@
+/* Reading the data section: where rows come from. Files are found, not opened. */
+#include <string.h>
+
+#include "build.h"
+
+static const AttrDef scaling_attrs[] = {
+    {"scale", ATTR_NUMBER, "1", "every input is multiplied by it", 0, 0, NULL},
+    {"offset", ATTR_NUMBER, "0", "added to every input after scale", 0, 0, NULL},
+    ATTRS_END};
+
+static const char *const section_keys[] = {"train", "test", "validation", NULL};
+static const char *const source_keys[] = {"idx", "npy", "npz", "builtin", NULL};
+static const char *const later_keys[] = {"csv", "images", "text", NULL};
+
+static const AttrDef digits_attrs[] = {
+    {"samples", ATTR_INT, "6000", "how many to draw", 1, 1 << 24, NULL},
+    {"seed", ATTR_INT, "1", "sample i depends on the seed and i alone", 0, UINT32_MAX, NULL},
+    ATTRS_END};
+
+bool read_scaling(Build *build, const Yaml *data)
+{
+    AttrValue *values;
+    if (!data)
+        return true;
+    if (!expect_map(build->diag, data, "data") ||
+        !read_attrs(build->diag, "data", data->loc, scaling_attrs, section_keys, data, &values))
+        return false;
+    build->scale = find_attr(scaling_attrs, values, "scale")->f;
+    build->offset = find_attr(scaling_attrs, values, "offset")->f;
+    return true;
+}
+
+/* Arrays: `x` and `y` each name one array, or map ports to arrays. */
+
+typedef struct {
+    Build *build;
+    const char *key;  /* "x" or "y" */
+    const char *what; /* "input" or "target" */
+    const Port *ports;
+    int ports_count;
+    const char *npz; /* path of the archive that arrays are members of; NULL: they are files */
+    DataArray *arrays;
+    int count;
+} ArrayReader;
+
+static bool read_array(ArrayReader *r, const Port *port, const Yaml *value)
+{
+    Build *build = r->build;
+    DataArray array = {.port = port->name, .path = r->npz, .loc = value->loc};
+    if (r->npz && !yaml_string(build->diag, value, r->key, &array.member))
+        return false;
+    if (!r->npz)
+        array.path = yaml_path(build->arena, build->diag, value, build->model->spec_path);
+    if (!array.path)
+        return false;
+    ARENA_PUSH(build->arena, r->arrays, r->count, array);
+    return true;
+}
+
+static const Port *find_port(const ArrayReader *r, const char *name)
+{
+    for (int i = 0; i < r->ports_count; i++) {
+        if (!strcmp(r->ports[i].name, name))
+            return &r->ports[i];
+    }
+    return NULL;
+}
+
+static bool unknown_port(const ArrayReader *r, const YamlPair *pair)
+{
+    const char **names = NULL;
+    int count = 0;
+    for (int i = 0; i < r->ports_count; i++)
+        ARENA_PUSH(r->build->arena, names, count, r->ports[i].name);
+    return diag_unknown(r->build->diag, pair->loc, r->what, pair->key, names, count);
+}
+
+static bool check_complete(const ArrayReader *r, const Yaml *map)
+{
+    for (int i = 0; i < r->ports_count; i++) {
+        if (yaml_get(map, r->ports[i].name))
+            continue;
+        diag_error(r->build->diag, map->loc, "%s '%s' has no data", r->what, r->ports[i].name);
+        diag_note(r->build->diag, r->ports[i].loc, "'%s' is here", r->ports[i].name);
+        return false;
+    }
+    return true;
+}
+
+static bool read_array_map(ArrayReader *r, const Yaml *map)
+{
+    bool ok = true;
+    for (int i = 0; i < map->count; i++) {
+        const Port *port = find_port(r, map->pairs[i].key);
+        ok = (port ? read_array(r, port, map->pairs[i].value) : unknown_port(r, &map->pairs[i])) &&
+             ok;
+    }
+    return check_complete(r, map) && ok;
+}
+
+static bool read_arrays(ArrayReader *r, const Yaml *value)
+{
+    Build *build = r->build;
+    if (value->kind == YAML_MAP)
+        return read_array_map(r, value);
+    if (r->ports_count == 1)
+        return read_array(r, &r->ports[0], value);
+    return diag_error(build->diag, value->loc, "the model has %d %ss: write %s: {%s: ..., %s: ...}",
+                      r->ports_count, r->what, r->key, r->ports[0].name, r->ports[1].name);
+}
+
+/* Where x and y stand in the spec. */
+typedef struct {
+    const Yaml *x, *y;
+} Pair;
+
+static bool read_pair(Build *build, const Pair *pair, const Yaml *whole, const char *npz,
+                      DataSource *out)
+{
+    const Model *model = build->model;
+    ArrayReader x = {build, "x", "input", model->inputs, model->inputs_count, npz, NULL, 0};
+    ArrayReader y = {build, "y", "target", model->targets, model->targets_count, npz, NULL, 0};
+    if (!pair->x)
+        return diag_error(build->diag, whole->loc, "the data need 'x', the inputs");
+    if (!pair->y && model->targets_count)
+        return diag_error(build->diag, whole->loc, "the data need 'y', the targets");
+    bool ok = read_arrays(&x, pair->x);
+    if (pair->y && model->targets_count) /* without a train section y serves no purpose */
+        ok = read_arrays(&y, pair->y) && ok;
+    out->x = x.arrays, out->x_count = x.count;
+    out->y = y.arrays, out->y_count = y.count;
+    return ok;
+}
+
+/* idx and npy: [x, y] or {x: ..., y: ...} */
+static bool read_files(Build *build, const Yaml *value, DataSource *out)
+{
+    static const char *const keys[] = {"x", "y", NULL};
+    Pair pair = {0};
+    if (value->kind == YAML_LIST && value->count >= 1 && value->count <= 2)
+        pair = (Pair){value->items[0], value->count == 2 ? value->items[1] : NULL};
+    else if (value->kind == YAML_MAP)
+        pair = (Pair){yaml_get(value, "x"), yaml_get(value, "y")};
+    else
+        return diag_error(build->diag, value->loc, "expected [x, y] or {x: ..., y: ...}, found %s",
+                          value->kind == YAML_LIST
+                              ? arena_printf(build->arena, "a list of %d", value->count)
+                              : yaml_describe(build->arena, value));
+    if (value->kind == YAML_MAP && !check_keys(build->diag, value, "key", keys))
+        return false;
+    return read_pair(build, &pair, value, NULL, out);
+}
+
+static bool read_npz(Build *build, const Yaml *value, DataSource *out)
+{
+    static const char *const keys[] = {"file", "x", "y", NULL};
+    if (!expect_map(build->diag, value, "npz") || !check_keys(build->diag, value, "key", keys))
+        return false;
+    const Yaml *file = yaml_get(value, "file");
+    if (!file)
+        return diag_error(build->diag, value->loc, "npz needs 'file'");
+    const char *path = yaml_path(build->arena, build->diag, file, build->model->spec_path);
+    Pair pair = {yaml_get(value, "x"), yaml_get(value, "y")};
+    return path && read_pair(build, &pair, value, path, out);
+}
+
+/* Digits: images of 28 x 28, ten classes. */
+
+static bool digits_fit(Build *build, Loc loc)
+{
+    const Model *model = build->model;
+    const Port *input = &model->inputs[0], *target = model->targets;
+    if (model->inputs_count > 1)
+        return diag_error(build->diag, loc, "digits feed one input, but the model has %d",
+                          model->inputs_count);
+    if (shape_row(input->shape) != 784) {
+        diag_error(build->diag, loc, "digits are [n, 28, 28, 1], but input '%s' is %s", input->name,
+                   shape_text(build->arena, input->shape));
+        diag_note(build->diag, input->loc, "'%s' is here", input->name);
+        return false;
+    }
+    if (model->targets_count > 1)
+        return diag_error(build->diag, loc, "digits have one target, but the model has %d",
+                          model->targets_count);
+    if (!model->targets_count || target->shape.rank == 1)
+        return true;
+    diag_error(build->diag, loc,
+               "the targets of digits are class numbers, [n], but the loss wants %s",
+               shape_text(build->arena, target->shape));
+    diag_note(build->diag, target->loc, "'%s' is here; use sparse_categorical_crossentropy",
+              build->train.losses[0].loss->record.name);
+    return false;
+}
+
+static bool read_builtin(Build *build, const Yaml *value, DataSource *out)
+{
+    static const char *const names[] = {"digits"};
+    Named named;
+    AttrValue *values;
+    if (!read_named(build->diag, value, "builtin", &named))
+        return false;
+    if (strcmp(named.name, "digits"))
+        return diag_unknown(build->diag, named.loc, "builtin", named.name, names, 1);
+    if (!read_attrs(build->diag, "digits", named.loc, digits_attrs, NULL, named.args, &values))
+        return false;
+    const AttrValue *samples = find_attr(digits_attrs, values, "samples");
+    const AttrValue *seed = find_attr(digits_attrs, values, "seed");
+    if (samples->loc.source)
+        out->count = samples->i;
+    if (seed->loc.source)
+        out->seed = (uint32_t)seed->i;
+    return digits_fit(build, named.loc);
+}
+
+/* Sources */
+
+static bool unknown_source(Build *build, const YamlPair *pair)
+{
+    for (int i = 0; later_keys[i]; i++) {
+        if (!strcmp(later_keys[i], pair->key))
+            return diag_error(build->diag, pair->loc, "data source '%s' is not in this build",
+                              pair->key);
+    }
+    return diag_unknown(build->diag, pair->loc, "data source", pair->key, source_keys, 4);
+}
+
+static bool read_source(Build *build, const Yaml *value, const char *section, DataSource *out)
+{
+    if (!value)
+        return true;
+    if (value->kind != YAML_MAP || value->count != 1)
+        return diag_error(build->diag, value->loc,
+                          "%s: expected one data source, as in {npy: [x.npy, y.npy]}", section);
+    const YamlPair *pair = &value->pairs[0];
+    out->loc = pair->loc;
+    if (!strcmp(pair->key, "idx") || !strcmp(pair->key, "npy")) {
+        out->kind = *pair->key == 'i' ? SOURCE_IDX : SOURCE_NPY;
+        return read_files(build, pair->value, out);
+    }
+    if (!strcmp(pair->key, "npz")) {
+        out->kind = SOURCE_NPZ;
+        return read_npz(build, pair->value, out);
+    }
+    if (!strcmp(pair->key, "builtin")) {
+        out->kind = SOURCE_DIGITS;
+        return read_builtin(build, pair->value, out);
+    }
+    return unknown_source(build, pair);
+}
+
+bool read_sources(Build *build, const Yaml *data)
+{
+    Model *model = build->model;
+    if (!data)
+        return true;
+    model->train_data = (DataSource){.count = 6000, .seed = 1};
+    model->test_data = (DataSource){.count = 1000, .seed = 2};
+    model->validation_data = (DataSource){.count = 1000, .seed = 2};
+    bool ok = read_source(build, yaml_get(data, "train"), "train", &model->train_data);
+    ok = read_source(build, yaml_get(data, "test"), "test", &model->test_data) && ok;
+    return read_source(build, yaml_get(data, "validation"), "validation",
+                       &model->validation_data) &&
+           ok;
+}

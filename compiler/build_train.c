@@ -1,0 +1,324 @@
+/* Reading the train section: options, losses and metrics per output, the optimizer. */
+#include <math.h>
+#include <string.h>
+
+#include "build.h"
+
+static const AttrDef train_attrs[] = {
+    {"batch_size", ATTR_INT, "32", "rows of a step", 1, 1 << 24, NULL},
+    {"epochs", ATTR_INT, "1", "passes over the training data", 1, INT32_MAX, NULL},
+    {"shuffle", ATTR_BOOL, "true", "draw the rows in another order in each epoch", 0, 0, NULL},
+    {"seed", ATTR_INT, "0", "seed of the first values, the order and dropout", 0, UINT32_MAX, NULL},
+    ATTRS_END};
+
+static const char *const other_keys[] = {"loss", "loss_weights", "optimizer", "metrics", NULL};
+
+static int find_output(const Build *build, const char *name)
+{
+    for (int i = 0; i < build->model->outputs_count; i++) {
+        if (!strcmp(build->model->outputs[i].name, name))
+            return i;
+    }
+    return -1;
+}
+
+static bool unknown_output(Build *build, const YamlPair *pair)
+{
+    const Model *model = build->model;
+    const char **names = NULL;
+    int count = 0;
+    for (int i = 0; i < model->outputs_count; i++)
+        ARENA_PUSH(build->arena, names, count, model->outputs[i].name);
+    return diag_unknown(build->diag, pair->loc, "output", pair->key, names, count);
+}
+
+/* Is it a map from outputs? A single name of an output tells. */
+static bool names_outputs(const Build *build, const Yaml *value, const Family *family)
+{
+    if (value->kind != YAML_MAP || !value->count)
+        return false;
+    for (int i = 0; i < value->count; i++) {
+        if (find_output(build, value->pairs[i].key) >= 0)
+            return true;
+    }
+    return !record_find(family, value->pairs[0].key) && build->model->outputs_count > 1;
+}
+
+static bool needs_map(Build *build, const Yaml *value, const char *what)
+{
+    const Model *model = build->model;
+    diag_error(build->diag, value->loc, "the model has %d outputs: write %s: {%s: ..., %s: ...}",
+               model->outputs_count, what, model->outputs[0].name, model->outputs[1].name);
+    for (int i = 0; i < model->outputs_count && i < 8; i++)
+        diag_note(build->diag, model->outputs[i].loc, "output '%s' is %s", model->outputs[i].name,
+                  shape_text(build->arena, model->outputs[i].shape));
+    return false;
+}
+
+/* Losses */
+
+static bool check_fit(Build *build, const LossSpec *spec)
+{
+    const Port *output = &build->model->outputs[spec->output];
+    const Loss *loss = spec->loss;
+    int64_t units = output->shape.dim[output->shape.rank - 1];
+    if (units >= loss->least_units)
+        return true;
+    diag_error(build->diag, spec->loc,
+               "%s needs at least %d classes along the last axis, but output '%s' is %s",
+               loss->record.name, loss->least_units, output->name,
+               shape_text(build->arena, output->shape));
+    diag_note(build->diag, output->loc, "'%s' gives %s", output->name,
+              shape_text(build->arena, output->shape));
+    if (loss->instead)
+        diag_note(build->diag, (Loc){0}, "for %lld unit use %s", (long long)units, loss->instead);
+    return false;
+}
+
+static void add_target(Build *build, const LossSpec *spec)
+{
+    Model *model = build->model;
+    Port target = model->outputs[spec->output];
+    target.loc = spec->loc;
+    if (spec->loss->sparse)
+        target.shape.rank--;
+    ARENA_PUSH(build->arena, model->targets, model->targets_count, target);
+}
+
+static bool read_loss(Build *build, const Yaml *value, int output)
+{
+    Named named;
+    const Record *record = read_record(build->diag, value, &losses, &named);
+    AttrValue *attrs;
+    if (!record ||
+        !read_attrs(build->diag, record->name, named.loc, record->attrs, NULL, named.args, &attrs))
+        return false;
+    LossSpec spec = {(const Loss *)record, attrs, named.loc, 1, output};
+    if (!check_fit(build, &spec))
+        return false;
+    ARENA_PUSH(build->arena, build->train.losses, build->train.losses_count, spec);
+    add_target(build, &spec);
+    return true;
+}
+
+static bool read_losses(Build *build, const Yaml *train)
+{
+    const Yaml *value = yaml_get(train, "loss");
+    if (!value)
+        return diag_error(build->diag, key_loc(build->model->spec, "train"), "train needs 'loss'");
+    if (!names_outputs(build, value, &losses)) {
+        if (build->model->outputs_count > 1)
+            return needs_map(build, value, "loss");
+        return read_loss(build, value, 0);
+    }
+    bool ok = true;
+    for (int i = 0; i < value->count; i++) {
+        int output = find_output(build, value->pairs[i].key);
+        ok &= output < 0 ? unknown_output(build, &value->pairs[i])
+                         : read_loss(build, value->pairs[i].value, output);
+    }
+    return ok;
+}
+
+/* The loss of an output, or -1. */
+static int find_loss(const Build *build, int output)
+{
+    for (int i = 0; i < build->train.losses_count; i++) {
+        if (build->train.losses[i].output == output)
+            return i;
+    }
+    return -1;
+}
+
+static bool no_loss(Build *build, const YamlPair *pair)
+{
+    int output = find_output(build, pair->key);
+    if (output < 0)
+        return unknown_output(build, pair);
+    return diag_error(build->diag, pair->loc, "output '%s' has no loss", pair->key);
+}
+
+static bool read_weight(Build *build, const YamlPair *pair)
+{
+    int output = find_output(build, pair->key), loss = output < 0 ? -1 : find_loss(build, output);
+    double weight;
+    if (loss < 0)
+        return no_loss(build, pair);
+    if (!yaml_number(build->diag, pair->value, pair->key, &weight))
+        return false;
+    if (weight < 0 || weight > UNBOUNDED)
+        return diag_error(build->diag, pair->value->loc,
+                          "%s: expected a weight of at least 0, found %s", pair->key,
+                          yaml_describe(build->arena, pair->value));
+    build->train.losses[loss].weight = weight;
+    return true;
+}
+
+static bool read_loss_weights(Build *build, const Yaml *value)
+{
+    if (!value)
+        return true;
+    bool ok = expect_map(build->diag, value, "loss_weights");
+    for (int i = 0; ok && i < value->count; i++)
+        ok = read_weight(build, &value->pairs[i]);
+    return ok;
+}
+
+/* Metrics */
+
+static bool check_target(Build *build, const MetricSpec *spec)
+{
+    const LossSpec *loss = &build->train.losses[spec->loss];
+    const Metric *metric = spec->metric;
+    if (metric->any_target || metric->sparse == loss->loss->sparse)
+        return true;
+    diag_error(build->diag, spec->loc, "%s compares with %s, but the targets are %s",
+               metric->record.name,
+               metric->sparse ? "class numbers" : "values of the output's shape",
+               loss->loss->sparse ? "class numbers" : "values of the output's shape");
+    diag_note(build->diag, loss->loc, "by the loss %s", loss->loss->record.name);
+    return false;
+}
+
+static bool read_metric(Build *build, const Yaml *value, int loss, const char *prefix)
+{
+    Named named;
+    const Record *record = read_record(build->diag, value, &metrics, &named);
+    if (!record)
+        return false;
+    MetricSpec spec = {.metric = (const Metric *)record, .loc = named.loc, .loss = loss};
+    spec.name = prefix ? arena_printf(build->arena, "%s_%s", prefix, named.name) : named.name;
+    if (!check_target(build, &spec))
+        return false;
+    if (spec.metric->resolve) {
+        const LossSpec *beside = &build->train.losses[loss];
+        Shape shape = build->model->outputs[beside->output].shape;
+        const char *name = spec.metric->resolve(shape, beside->loss->sparse);
+        spec.metric = (const Metric *)record_find(&metrics, name);
+    }
+    AttrValue *attrs;
+    if (!read_attrs(build->diag, record->name, named.loc, spec.metric->record.attrs, NULL,
+                    named.args, &attrs))
+        return false;
+    spec.attrs = attrs;
+    Model *model = build->model;
+    ARENA_PUSH(build->arena, build->train.metrics, build->train.metrics_count, spec);
+    ARENA_PUSH(build->arena, model->metrics, model->metrics_count, spec.name);
+    return true;
+}
+
+/* One metric or a list of them. */
+static bool read_metric_list(Build *build, const Yaml *value, int loss, const char *prefix)
+{
+    if (value->kind != YAML_LIST)
+        return read_metric(build, value, loss, prefix);
+    bool ok = true;
+    for (int i = 0; i < value->count; i++)
+        ok = read_metric(build, value->items[i], loss, prefix) && ok;
+    return ok;
+}
+
+static bool read_output_metrics(Build *build, const YamlPair *pair)
+{
+    int output = find_output(build, pair->key), loss = output < 0 ? -1 : find_loss(build, output);
+    if (loss < 0)
+        return no_loss(build, pair);
+    const char *prefix = build->model->outputs_count > 1 ? pair->key : NULL;
+    return read_metric_list(build, pair->value, loss, prefix);
+}
+
+static bool check_metric_names(Build *build)
+{
+    const TrainSpec *train = &build->train;
+    for (int i = 0; i < train->metrics_count; i++) {
+        for (int k = 0; k < i; k++) {
+            if (!strcmp(train->metrics[i].name, train->metrics[k].name))
+                return diag_error(build->diag, train->metrics[i].loc,
+                                  "the metric '%s' is listed twice", train->metrics[i].name);
+        }
+    }
+    return true;
+}
+
+static bool read_metrics(Build *build, const Yaml *value)
+{
+    if (!value || yaml_is_null(value))
+        return true;
+    bool ok = true;
+    if (names_outputs(build, value, &metrics)) {
+        for (int i = 0; i < value->count; i++)
+            ok = read_output_metrics(build, &value->pairs[i]) && ok;
+    } else if (build->model->outputs_count > 1) {
+        return needs_map(build, value, "metrics");
+    } else {
+        ok = read_metric_list(build, value, 0, NULL);
+    }
+    return ok && check_metric_names(build);
+}
+
+/* Optimizer */
+
+static bool check_clipping(Build *build)
+{
+    static const char *const keys[] = {"clipnorm", "clipvalue", "global_clipnorm"};
+    const TrainSpec *train = &build->train;
+    const AttrValue *first = NULL;
+    for (int i = 0; i < 3; i++) {
+        const AttrValue *value = find_attr(train->optimizer_defs, train->optimizer_attrs, keys[i]);
+        if (isinf(value->f))
+            continue;
+        if (first) {
+            diag_error(build->diag, value->loc,
+                       "only one of clipnorm, clipvalue and global_clipnorm can be given");
+            diag_note(build->diag, first->loc, "another is here");
+            return false;
+        }
+        first = value;
+    }
+    return true;
+}
+
+static bool read_optimizer(Build *build, const Yaml *value)
+{
+    TrainSpec *train = &build->train;
+    Yaml fallback = {.kind = YAML_SCALAR, .text = "adam"};
+    Named named;
+    const Record *record = read_record(build->diag, value ? value : &fallback, &optimizers, &named);
+    if (!record)
+        return false;
+    AttrValue *attrs;
+    train->optimizer = (const Optimizer *)record;
+    train->optimizer_defs = optimizer_attrs(build->arena, train->optimizer);
+    if (!read_attrs(build->diag, record->name, named.loc, train->optimizer_defs, NULL, named.args,
+                    &attrs))
+        return false;
+    train->optimizer_attrs = attrs;
+    build->model->train_options.learning_rate =
+        find_attr(train->optimizer_defs, attrs, "learning_rate")->f;
+    return check_clipping(build);
+}
+
+static bool check_train_keys(Build *build, const Yaml *train, AttrValue **values)
+{
+    return expect_map(build->diag, train, "train") &&
+           read_attrs(build->diag, "train", train->loc, train_attrs, other_keys, train, values);
+}
+
+bool read_train(Build *build, const Yaml *train)
+{
+    AttrValue *values;
+    TrainOptions *options = &build->model->train_options;
+    *options = (TrainOptions){.batch_size = 1, .epochs = 1};
+    if (!train)
+        return true;
+    if (!check_train_keys(build, train, &values))
+        return false;
+    options->present = true;
+    options->batch_size = find_attr(train_attrs, values, "batch_size")->i;
+    options->epochs = find_attr(train_attrs, values, "epochs")->i;
+    options->shuffle = find_attr(train_attrs, values, "shuffle")->i;
+    options->seed = (uint32_t)find_attr(train_attrs, values, "seed")->i;
+    bool ok = read_optimizer(build, yaml_get(train, "optimizer"));
+    return read_losses(build, train) && read_loss_weights(build, yaml_get(train, "loss_weights")) &&
+           read_metrics(build, yaml_get(train, "metrics")) && ok;
+}

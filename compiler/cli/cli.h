@@ -1,0 +1,155 @@
+/* cli: the commands of the command line. Each command is a record in a file of its own, with its
+ * options in one table from which parsing, messages and --help come. */
+#ifndef NETCC_CLI_H
+#define NETCC_CLI_H
+
+#include "driver/driver.h"
+#include "train.h"
+
+#define NETCC_VERSION "0.1.0"
+
+enum { EXIT_DONE = 0, EXIT_USER = 1, EXIT_USAGE = 2 }; /* 3: bug() */
+
+/* ---- options ----------------------------------------------------------------------------------- */
+
+enum { MOST_REPEATS = 64 };
+typedef struct {
+    const char *items[MOST_REPEATS];
+    int count;
+} Texts;
+
+/* All that any command can be told. */
+typedef struct {
+    const char *operand; /* SPEC, or what a command takes instead */
+    const char *weights, *out, *output, *after;
+    Texts sets, inputs, targets;
+    int64_t steps, threads, seed, show; /* 0: not given; seed: -1 */
+    int64_t backend;                    /* BackendKind */
+    bool quiet, json, train;
+} Args;
+
+typedef enum {
+    OPTION_FLAG,   /* bool */
+    OPTION_TEXT,   /* const char * */
+    OPTION_TEXTS,  /* Texts: may be repeated */
+    OPTION_NUMBER, /* int64_t, at least `low` */
+    OPTION_CHOICE, /* int64_t, the position among argument's a|b|c */
+    OPTION_LATER   /* known, not in this build */
+} OptionType;
+
+typedef struct {
+    const char *name; /* without the dashes; NULL ends a table */
+    char letter;      /* short form, or 0 */
+    OptionType type;
+    size_t at;            /* offset in Args */
+    const char *argument; /* as --help shows it; NULL for a flag */
+    const char *help;
+    int64_t low;
+    bool required;
+} Option;
+
+typedef struct {
+    const char *name;
+    const char *operand; /* "SPEC"; in brackets where it may be left out; NULL: none */
+    const char *help;
+    const Option *options;
+    int (*run)(const Args *args);
+} Command;
+
+#define OPTION_SET                                                                                 \
+    {                                                                                              \
+        "set", 0, OPTION_TEXTS, offsetof(Args, sets), "PATH=VALUE",                                \
+            "change the spec: train.epochs=3, layers.1.dense.units=64", 0, false                   \
+    }
+#define OPTION_WEIGHTS(text, needed)                                                               \
+    {                                                                                              \
+        "weights", 0, OPTION_TEXT, offsetof(Args, weights), "FILE", text, 0, needed                \
+    }
+#define OPTION_BACKEND                                                                             \
+    {                                                                                              \
+        "backend", 0, OPTION_CHOICE, offsetof(Args, backend), "auto|tcc|cc",                       \
+            "tcc starts at once, cc runs faster, auto (the default) does both", 0, false           \
+    }
+#define OPTION_THREADS                                                                             \
+    {                                                                                              \
+        "threads", 0, OPTION_NUMBER, offsetof(Args, threads), "N",                                 \
+            "threads to use (default: one per core)", 1, false                                     \
+    }
+#define OPTION_SEED                                                                                \
+    {                                                                                              \
+        "seed", 0, OPTION_NUMBER, offsetof(Args, seed), "N", "seed of everything random", 0, false \
+    }
+#define OPTION_JSON                                                                                \
+    {                                                                                              \
+        "json", 0, OPTION_FLAG, offsetof(Args, json), NULL, "one JSON object a line on stdout", 0, \
+            false                                                                                  \
+    }
+#define OPTION_INPUT                                                                               \
+    {                                                                                              \
+        "input", 0, OPTION_TEXTS, offsetof(Args, inputs), "[NAME=]FILE",                           \
+            "samples as npy; once for every input", 0, true                                        \
+    }
+#define OPTION_END                                                                                 \
+    {                                                                                              \
+        NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, false                                              \
+    }
+
+/* Runs the command that argv names. */
+int run_command_line(int argc, char **argv, const Command *const *commands, int count,
+                     const char *const *later, int later_count);
+
+extern const Command command_train, command_eval, command_predict, command_grad, command_check,
+    command_emit, command_summary, command_dump, command_ops;
+
+/* ---- a job: from a spec to something that runs ------------------------------------------------- */
+
+typedef struct {
+    const Args *args;
+    Arena *arena;
+    Diag *diag;
+    CompileOptions options;
+    Model *model;
+    Program *program;
+    struct nc_model *nc;
+    Backend *backend;
+    struct nc_pool *pool;
+    struct nc_session session;
+} Job;
+
+void job_prepare(Job *job, const Args *args);
+/* Each returns false with messages in job->diag. */
+bool job_read(Job *job);
+bool job_compile(Job *job, int64_t batch); /* 0: the spec's */
+bool job_start(Job *job, unsigned uses);   /* backend, threads, memory, initial weights */
+bool job_load_weights(Job *job, const char *path);
+bool job_fault(Job *job, const struct nc_error *err); /* adds it as an error */
+/* Prints the messages so far on stderr. */
+void job_say(Job *job);
+/* Frees everything; the exit code. */
+int job_end(Job *job, bool good);
+bool job_needs_training(Job *job); /* an error where the spec has no train section */
+uint32_t job_seed(const Job *job);
+
+/* ---- samples ----------------------------------------------------------------------------------- */
+
+/* Opened and checked against the model's ports. */
+typedef struct {
+    struct nc_array *inputs, *targets; /* by port */
+    int inputs_count, targets_count;
+    struct nc_samples samples;
+} Samples;
+
+/* data.train, data.test or data.validation; errors stand at the spec's line. */
+bool samples_open(Job *job, const DataSource *source, Samples *out);
+/* --input and --target files; `targets` NULL: none are needed. */
+bool samples_open_files(Job *job, const Texts *inputs, const Texts *targets, Samples *out);
+/* How many rows the file of an --input has, for when the model is yet to be compiled. */
+bool samples_count_rows(Job *job, const char *text, int64_t *rows);
+void samples_close(Samples *samples);
+/* The number of classes where target k is a class number, else 0. */
+int64_t sparse_classes(const struct nc_model *model, int target);
+
+/* show.c: after training, how the test samples were classified. */
+void show_results(Job *job, const Samples *test, int64_t count);
+
+#endif

@@ -1,0 +1,43 @@
+/* netcc eval: loss and metrics on data.test. */
+#include "cli/cli.h"
+
+#include "progress.h"
+
+static const Option options[] = {
+    OPTION_WEIGHTS("the trained weights", true),
+    OPTION_SET,
+    OPTION_BACKEND,
+    OPTION_THREADS,
+    OPTION_JSON,
+    OPTION_END,
+};
+
+static bool eval(Job *job, Samples *test)
+{
+    double values[NC_MAX_VALUES];
+    struct nc_report report;
+    if (!job_compile(job, 0) || !job_needs_training(job))
+        return false;
+    if (job->model->test_data.kind == SOURCE_NONE)
+        return diag_error(job->diag, job->model->spec->loc, "the spec has no data.test");
+    if (!samples_open(job, &job->model->test_data, test) || !job_start(job, NC_EVALUATES) ||
+        !job_load_weights(job, job->args->weights))
+        return false;
+    nc_evaluate(&job->session, &test->samples, values);
+    nc_report_open(&report, job->nc, job->args->json, false);
+    nc_report_eval(&report, values);
+    return true;
+}
+
+static int run(const Args *args)
+{
+    Job job;
+    Samples test = {0};
+    job_prepare(&job, args);
+    bool good = job_read(&job) && eval(&job, &test);
+    samples_close(&test);
+    return job_end(&job, good);
+}
+
+const Command command_eval = {"eval", "SPEC", "Loss and metrics of trained weights on data.test.",
+                              options, run};

@@ -1,0 +1,110 @@
+/* A job: what most commands have in common, from reading the spec to memory with weights in it. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "init.h"
+#include "pool.h"
+#include "weights.h"
+
+void job_prepare(Job *job, const Args *args)
+{
+    *job = (Job){.args = args, .arena = arena_new()};
+    job->diag = diag_new(job->arena);
+    job->options = (CompileOptions){
+        .spec_path = args->operand, .sets = args->sets.items, .sets_count = args->sets.count};
+}
+
+bool job_read(Job *job)
+{
+    job->model = read_model(job->arena, job->diag, &job->options);
+    return job->model != NULL;
+}
+
+bool job_compile(Job *job, int64_t batch)
+{
+    job->options.batch = batch;
+    job->program = compile_model(job->model, &job->options);
+    if (!job->program || job->diag->errors)
+        return false;
+    job->nc =
+        describe(job->arena, job->program, job->options.check ? sizeof(double) : sizeof(float));
+    return true;
+}
+
+uint32_t job_seed(const Job *job)
+{
+    return job->args->seed >= 0 ? (uint32_t)job->args->seed : job->model->train_options.seed;
+}
+
+static void poll_backend(void *backend)
+{
+    backend_poll(backend);
+}
+
+bool job_start(Job *job, unsigned uses)
+{
+    const LoadRequest request = {job->arena, job->diag, job->program, job->nc, emit_unit};
+    struct nc_error err;
+    job->backend = job->options.check ? load_tcc(&request, EMIT_CHECK)
+                                      : backend_open(&request, (BackendKind)job->args->backend);
+    if (!job->backend)
+        return false;
+    if (job->args->threads != 1)
+        job->pool = nc_pool_new((int)job->args->threads);
+    struct nc_session *s = &job->session;
+    if (nc_session_open(s, job->nc, uses, &err) != 0)
+        return job_fault(job, &err);
+    s->env = nc_pool_env(job->pool);
+    s->seed = job_seed(job);
+    s->poll = poll_backend;
+    s->poll_context = job->backend;
+    void *state = uses & NC_TRAINS ? s->state : NULL;
+    return nc_init_parameters(job->nc, s->weights, state, s->seed, &err) == 0 ||
+           job_fault(job, &err);
+}
+
+/* The lines of a misfit become notes. */
+bool job_load_weights(Job *job, const char *path)
+{
+    struct nc_misfit misfit;
+    struct nc_error err;
+    if (nc_weights_load(job->nc, job->session.weights, path, &misfit, &err) == 0)
+        return true;
+    job_fault(job, &err);
+    for (char *line = misfit.text, *end; (end = strchr(line, '\n')); line = end + 1)
+        diag_note(job->diag, (Loc){0}, "%.*s", (int)(end - line), line);
+    return false;
+}
+
+bool job_fault(Job *job, const struct nc_error *err)
+{
+    if (err->path[0])
+        return diag_error(job->diag, (Loc){0}, "%s: %s", err->path, err->message);
+    return diag_error(job->diag, (Loc){0}, "%s", err->message);
+}
+
+bool job_needs_training(Job *job)
+{
+    if (job->model->train_options.present && job->program->train)
+        return true;
+    return diag_error(job->diag, job->model->spec->loc, "the spec has no train section");
+}
+
+void job_say(Job *job)
+{
+    fputs(job->diag->text.text, stderr);
+    job->diag->text = str_new(job->arena);
+}
+
+int job_end(Job *job, bool good)
+{
+    job_say(job);
+    if (job->backend)
+        backend_close(job->backend);
+    nc_session_close(&job->session);
+    nc_pool_free(job->pool);
+    arena_free(job->arena);
+    return good ? EXIT_DONE : EXIT_USER;
+}

@@ -1,0 +1,315 @@
+/* emit for an embedder: NAME.h, NAME.c and the weights. Both files are 0BSD, need nothing but libm
+ * and <string.h>, and every public symbol carries the model's name. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "embedded.h"
+#include "emit.h"
+
+enum { MAX_TEXT_WEIGHTS = 256 * 1024 }; /* bytes; larger ones are a file for .incbin or mmap */
+
+typedef struct {
+    Arena *arena;
+    Diag *diag;
+    const Program *program;
+    const char *name, *upper, *folder;
+    bool train;
+    const float *weights;
+    bool as_text;
+} Product;
+
+static char *upper_case(Arena *arena, const char *name)
+{
+    char *upper = arena_strdup(arena, name);
+    for (char *p = upper; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+    return upper;
+}
+
+static bool write_file(const Product *p, const char *suffix, const void *data, size_t bytes)
+{
+    char *path = arena_printf(p->arena, "%s/%s%s", p->folder, p->name, suffix);
+    FILE *file = fopen(path, "wb");
+    bool written = file && fwrite(data, 1, bytes, file) == bytes;
+    if (file && fclose(file))
+        written = false;
+    if (written)
+        return true;
+    if (file)
+        remove(path);
+    return diag_error(p->diag, (Loc){0}, "cannot write '%s': %s", path, strerror(errno));
+}
+
+static bool write_text(const Product *p, const char *suffix, const char *text)
+{
+    return write_file(p, suffix, text, strlen(text));
+}
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+static const char *target_name(const Product *p, int i)
+{
+    return arena_printf(p->arena, "%s_target", p->program->model->targets[i].name);
+}
+
+/* "const float *image, float *digit" */
+static char *predict_parameters(const Product *p)
+{
+    const Model *model = p->program->model;
+    Str text = str_new(p->arena);
+    for (int i = 0; i < model->inputs_count; i++)
+        str_printf(&text, "%sconst float *%s", i ? ", " : "", model->inputs[i].name);
+    for (int i = 0; i < model->outputs_count; i++)
+        str_printf(&text, ", float *%s", model->outputs[i].name);
+    return text.text;
+}
+
+static char *train_parameters(const Product *p)
+{
+    const Model *model = p->program->model;
+    Str text = str_new(p->arena);
+    for (int i = 0; i < model->inputs_count; i++)
+        str_printf(&text, "%sconst float *%s", i ? ", " : "", model->inputs[i].name);
+    for (int i = 0; i < model->targets_count; i++)
+        str_printf(&text, ", const float *%s", target_name(p, i));
+    return text.text;
+}
+
+/* ---- header ---------------------------------------------------------------------------------- */
+
+static void bind_names(const Product *p, TemplateRecord *bind)
+{
+    static const char *const lower[] = {"env",        "weights",    "predict",  "hyper",
+                                        "train_init", "train_step", "eval_step"};
+    static const char *const upper[] = {"H",          "BATCH",       "ALIGN",
+                                        "PARAM_BYTES", "ARENA_BYTES", "STATE_BYTES",
+                                        "TRAIN_ARENA_BYTES", "SUMS"};
+    for (size_t i = 0; i < sizeof lower / sizeof *lower; i++)
+        template_text(bind, arena_printf(p->arena, "name_%s", lower[i]),
+                      arena_printf(p->arena, "%s_%s", p->name, lower[i]));
+    for (size_t i = 0; i < sizeof upper / sizeof *upper; i++)
+        template_text(bind, arena_printf(p->arena, "NAME_%s", upper[i]),
+                      arena_printf(p->arena, "%s_%s", p->upper, upper[i]));
+}
+
+static void add_port(const Product *p, TemplateRecord *bind, const char *direction,
+                     const char *name, Shape shape)
+{
+    TemplateRecord *item = template_item(bind, "ports");
+    template_text(item, "direction", direction);
+    template_text(item, "name", name);
+    template_text(item, "shape", shape_text(p->arena, shape));
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static char *header_text(const Product *p)
+{
+    const Program *program = p->program;
+    const Model *model = program->model;
+    TemplateRecord *bind = template_record(p->arena);
+    template_text(bind, "name", p->name);
+    template_text(bind, "spec", base_name(model->spec_path));
+    bind_names(p, bind);
+    template_list(bind, "ports");
+    for (int i = 0; i < model->inputs_count; i++)
+        add_port(p, bind, "in ", model->inputs[i].name, model->inputs[i].shape);
+    for (int i = 0; p->train && i < model->targets_count; i++)
+        add_port(p, bind, "in ", target_name(p, i), model->targets[i].shape);
+    for (int i = 0; i < model->outputs_count; i++)
+        add_port(p, bind, "out", model->outputs[i].name, model->outputs[i].shape);
+    int64_t train_arena = !p->train ? 0 : program->train->arena_elements;
+    if (p->train && program->eval->arena_elements > train_arena)
+        train_arena = program->eval->arena_elements;
+    template_int(bind, "batch", program->batch);
+    template_int(bind, "param_bytes", program->weights_elements * 4);
+    template_int(bind, "param_floats", program->weights_elements);
+    template_int(bind, "arena_bytes", program->predict->arena_elements * 4);
+    template_int(bind, "state_bytes", program->state_elements * 4);
+    template_int(bind, "train_arena_bytes", train_arena * 4);
+    template_int(bind, "sums", 1 + model->metrics_count);
+    template_int(bind, "train", p->train);
+    template_int(bind, "compiled_in", p->weights != NULL);
+    template_text(bind, "predict_parameters", predict_parameters(p));
+    template_text(bind, "train_parameters", train_parameters(p));
+    Str text = str_new(p->arena);
+    template_expand(&text, "product_header", template_source(p->arena, "product_header"), bind);
+    return text.text;
+}
+
+/* ---- source ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *function;
+    bool weights_change, has_targets, has_state, has_hyper;
+} EntryKind;
+
+static void push(Arena *arena, const char ***list, int *count, const char *text)
+{
+    ARENA_PUSH(arena, *list, *count, text);
+}
+
+static void push_local(const Product *p, Local **locals, int *count, const char *type,
+                       const char *name, const char *value)
+{
+    Local local = {type, name, value};
+    ARENA_PUSH(p->arena, *locals, *count, local);
+}
+
+/* Names of parameters as their own locals, and the conditions under which a call is refused. */
+static char *product_entry(const Product *p, Emitter *emitter, const Entry *entry, EntryKind kind)
+{
+    const Model *model = p->program->model;
+    Arena *arena = p->arena;
+    Local *locals = NULL;
+    const char **conditions = NULL, **parameters = NULL;
+    int locals_count = 0, conditions_count = 0, parameters_count = 0;
+    const char *weights_type = kind.weights_change ? "nc_real *" : "const nc_real *";
+    push_local(p, &locals, &locals_count, "const long", "n", "count");
+    push_local(p, &locals, &locals_count, "const nc_real", "batch", "(nc_real)count");
+    push_local(p, &locals, &locals_count, weights_type, "weights",
+               arena_printf(arena, "(%s)parameters", weights_type));
+    push_local(p, &locals, &locals_count, "nc_real *", "arena", "(nc_real *)scratch");
+    if (kind.has_state)
+        push_local(p, &locals, &locals_count, "nc_real *", "state", "(nc_real *)optimizer");
+    if (!kind.has_hyper)
+        push_local(p, &locals, &locals_count, "const struct nc_hyper *", "hyper", "0");
+    for (int i = 0; i < model->inputs_count; i++)
+        push_local(p, &locals, &locals_count, "const nc_real *",
+                   arena_printf(arena, "input%d", i), model->inputs[i].name);
+    for (int i = 0; kind.has_targets && i < model->targets_count; i++)
+        push_local(p, &locals, &locals_count, "const nc_real *",
+                   arena_printf(arena, "target%d", i), target_name(p, i));
+    int outputs = kind.has_targets ? 1 + model->metrics_count : model->outputs_count;
+    for (int i = 0; i < outputs; i++)
+        push_local(p, &locals, &locals_count, "nc_real *", arena_printf(arena, "output%d", i),
+                   kind.has_targets ? arena_printf(arena, "sums + %d", i)
+                                    : model->outputs[i].name);
+    push(arena, &conditions, &conditions_count,
+         arena_printf(arena, "count < 1 || count > %s_BATCH", p->upper));
+    push(arena, &conditions, &conditions_count, "!parameters || !scratch");
+    push(arena, &conditions, &conditions_count, NULL);
+    push(arena, &parameters, &parameters_count, "env");
+    push(arena, &parameters, &parameters_count, kind.has_hyper ? "hyper" : "env");
+    push(arena, &parameters, &parameters_count, NULL);
+    const char *tail = kind.has_targets
+                           ? arena_printf(arena, "%s, float *sums", train_parameters(p))
+                           : predict_parameters(p);
+    EntryForm form = {
+        .signature = arena_printf(
+            arena, "int %s_%s(%svoid *parameters%s, %s%s, int count, void *scratch,\n    "
+                   "const struct nc_env *env)",
+            p->name, kind.function, kind.weights_change ? "" : "const ",
+            kind.has_state ? ", void *optimizer" : "", tail,
+            kind.has_hyper ? ", const struct nc_hyper *hyper" : ""),
+        .locals = locals,
+        .locals_count = locals_count,
+        .conditions = conditions,
+        .parameters = parameters};
+    return emit_entry(emitter, entry, &form);
+}
+
+/* Slots begin as their initializer says, a constant. */
+static char *train_init(const Product *p)
+{
+    TemplateRecord *bind = template_record(p->arena);
+    template_text(bind, "name_train_init", arena_printf(p->arena, "%s_train_init", p->name));
+    template_int(bind, "elements", p->program->state_elements);
+    template_list(bind, "slots");
+    for (int i = 0; i < p->program->model->params_count; i++) {
+        const Param *param = p->program->model->params[i];
+        if (param->role != NC_ROLE_SLOT || param->init.a == 0)
+            continue;
+        TemplateRecord *slot = template_item(bind, "slots");
+        template_int(slot, "offset", param->offset);
+        template_int(slot, "elements", shape_row(param->shape));
+        template_text(slot, "value", literal_text(p->arena, param->init.a, false));
+    }
+    Str text = str_new(p->arena);
+    template_expand(&text, "product_init", template_source(p->arena, "product_init"), bind);
+    return text.text;
+}
+
+static char *source_text(const Product *p)
+{
+    Style style = {LOWER_INFIX, false};
+    Emitter *emitter = emitter_new(p->arena, p->program, style);
+    Str entries = str_new(p->arena);
+    str_add(&entries, product_entry(p, emitter, p->program->predict,
+                                    (EntryKind){.function = "predict"}));
+    if (p->train) {
+        EntryKind step = {"train_step", true, true, true, true};
+        EntryKind eval = {"eval_step", false, true, false, false};
+        str_printf(&entries, "\n%s\n", train_init(p));
+        str_printf(&entries, "%s\n", product_entry(p, emitter, p->program->train, step));
+        str_add(&entries, product_entry(p, emitter, p->program->eval, eval));
+    }
+    TemplateRecord *bind = template_record(p->arena);
+    template_text(bind, "name", p->name);
+    template_text(bind, "spec", base_name(p->program->model->spec_path));
+    template_int(bind, "train", p->train);
+    template_int(bind, "predict_only", !p->train);
+    template_text(bind, "name_hyper", arena_printf(p->arena, "%s_hyper", p->name));
+    template_text(bind, "name_env", arena_printf(p->arena, "%s_env", p->name));
+    Str text = str_new(p->arena);
+    template_expand(&text, "product_source", template_source(p->arena, "product_source"), bind);
+    str_add(&text, embedded_text("runtime", "vocab"));
+    TemplateRecord *unit = template_record(p->arena);
+    template_int(unit, "own_abi", 0);
+    template_expand(&text, "unit", template_source(p->arena, "unit"), unit);
+    str_printf(&text, "\n%s%s", emitter->functions.text, entries.text);
+    return text.text;
+}
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
+static bool write_weights(const Product *p)
+{
+    int64_t count = p->program->weights_elements;
+    TemplateRecord *bind = template_record(p->arena);
+    template_text(bind, "name", p->name);
+    template_text(bind, "name_weights", arena_printf(p->arena, "%s_weights", p->name));
+    Str text = str_new(p->arena);
+    if (!p->as_text) {
+        template_expand(&text, "product_incbin", template_source(p->arena, "product_incbin"),
+                        bind);
+        return write_file(p, ".weights", p->weights, (size_t)count * 4) &&
+               write_text(p, "_weights.S", text.text);
+    }
+    Str values = str_new(p->arena);
+    for (int64_t i = 0; i < count; i++) {
+        const char *literal = literal_text(p->arena, (double)p->weights[i], false);
+        str_printf(&values, "%s%s", !i ? "" : i % 8 ? ", " : ",\n        ", literal);
+    }
+    template_text(bind, "values", values.text);
+    template_expand(&text, "product_weights", template_source(p->arena, "product_weights"), bind);
+    return write_text(p, "_weights.c", text.text);
+}
+
+bool emit_product(Arena *arena, Diag *diag, const Program *program, const char *folder, bool train,
+                  const float *weights)
+{
+    Product p = {.arena = arena,
+                 .diag = diag,
+                 .program = program,
+                 .name = program->model->name,
+                 .upper = upper_case(arena, program->model->name),
+                 .folder = folder,
+                 .train = train,
+                 .weights = weights,
+                 .as_text = program->weights_elements * 4 <= MAX_TEXT_WEIGHTS};
+    if (train && !program->train)
+        return diag_error(diag, (Loc){0}, "--train needs a train section in the spec");
+    if (mkdir(folder, 0777) && errno != EEXIST)
+        return diag_error(diag, (Loc){0}, "cannot make the folder '%s': %s", folder,
+                          strerror(errno));
+    return write_text(&p, ".h", header_text(&p)) && write_text(&p, ".c", source_text(&p)) &&
+           (!weights || write_weights(&p));
+}

@@ -1,0 +1,11 @@
+/* init: the values a network starts from. Element e of parameter k depends on (seed, k, e) only. */
+#ifndef NC_INIT_H
+#define NC_INIT_H
+
+#include "data/array.h"
+
+/* Fills weights and, unless it is NULL, the state block, both of the model's sizes. */
+int nc_init_parameters(const struct nc_model *model, void *weights, void *state, uint32_t seed,
+                       struct nc_error *err);
+
+#endif

@@ -1,0 +1,350 @@
+/* The loops over samples. An epoch walks a shuffled order; sums of loss and metrics are kept in
+ * double over all of it. */
+#include "train.h"
+
+#include "random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double nc_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t arena_bytes(const struct nc_model *model, unsigned uses)
+{
+    size_t bytes = 0;
+    if (uses & NC_PREDICTS)
+        bytes = most(bytes, model->predict.arena_bytes);
+    if (uses & NC_TRAINS)
+        bytes = most(bytes, model->train.arena_bytes);
+    if (uses & NC_EVALUATES)
+        bytes = most(bytes, model->eval.arena_bytes);
+    if (uses & NC_DIFFERENTIATES)
+        bytes = most(bytes, model->grad.arena_bytes);
+    return bytes;
+}
+
+/* Hands out pieces of the block; without a block it only measures. */
+struct carver {
+    char *block;
+    size_t used;
+};
+
+static void *carve(struct carver *c, size_t bytes)
+{
+    void *piece = c->block ? c->block + c->used : NULL;
+    c->used += (bytes + NC_ALIGN - 1) / NC_ALIGN * NC_ALIGN;
+    return piece;
+}
+
+static void carve_ports(struct carver *c, const struct nc_model *model, const struct nc_port *ports,
+                        int count, void **pieces)
+{
+    for (int i = 0; i < count; i++)
+        pieces[i] = carve(c, (size_t)ports[i].elements * (size_t)model->batch * model->real_bytes);
+}
+
+static size_t carve_all(struct nc_session *s, unsigned uses)
+{
+    const struct nc_model *model = s->model;
+    struct carver c = {s->block, 0};
+    s->weights = carve(&c, model->weights_bytes);
+    s->state = carve(&c, uses & NC_TRAINS ? model->state_bytes : 0);
+    carve_ports(&c, model, model->inputs, model->inputs_count, s->inputs);
+    if (uses != NC_PREDICTS)
+        carve_ports(&c, model, model->targets, model->targets_count, s->targets);
+    s->values = carve(&c, NC_MAX_VALUES * model->real_bytes);
+    s->arena = carve(&c, arena_bytes(model, uses));
+    return c.used;
+}
+
+static int outputs_count(const struct nc_model *model)
+{
+    size_t count = most((size_t)model->predict.outputs_count, (size_t)model->train.outputs_count);
+    count = most(count, (size_t)model->eval.outputs_count);
+    return (int)most(count, (size_t)model->grad.outputs_count);
+}
+
+int nc_session_open(struct nc_session *s, struct nc_model *model, unsigned uses,
+                    struct nc_error *err)
+{
+    *s = (struct nc_session){.model = model};
+    if (model->metrics_count + 1 > NC_MAX_VALUES)
+        return nc_fail(err, NULL, "more than %d metrics", NC_MAX_VALUES - 1);
+    int count = model->inputs_count + model->targets_count + outputs_count(model);
+    s->pointers = calloc((size_t)count + 1, sizeof(void *));
+    if (!s->pointers)
+        return nc_fail(err, NULL, "out of memory");
+    s->inputs = s->pointers;
+    s->targets = s->inputs + model->inputs_count;
+    s->outputs = s->targets + model->targets_count;
+    size_t bytes = carve_all(s, uses);
+    s->block = aligned_alloc(NC_ALIGN, bytes + NC_ALIGN);
+    if (!s->block) {
+        nc_session_close(s);
+        return nc_fail(err, NULL, "out of memory: %.0f MB are needed", (double)bytes / 1e6);
+    }
+    carve_all(s, uses);
+    memset(s->weights, 0, model->weights_bytes);
+    if (uses & NC_TRAINS)
+        memset(s->state, 0, model->state_bytes);
+    return 0;
+}
+
+void nc_session_close(struct nc_session *s)
+{
+    free(s->block);
+    free(s->pointers);
+    *s = (struct nc_session){0};
+}
+
+/* ---- one batch -------------------------------------------------------------------------------- */
+
+/* Rows index[0..n) of each array, to row `at` of its staging. */
+static void gather(void *const *staging, const struct nc_array *arrays, int count, long at,
+                   const uint32_t *index, long n, size_t real_bytes)
+{
+    for (int i = 0; arrays && i < count; i++) {
+        size_t row_bytes = (size_t)arrays[i].row_elements * real_bytes;
+        nc_array_gather(&arrays[i], index, n, (char *)staging[i] + (size_t)at * row_bytes,
+                        real_bytes);
+    }
+}
+
+static void stage(struct nc_session *s, const struct nc_samples *samples, long at,
+                  const uint32_t *index, long n)
+{
+    const struct nc_model *model = s->model;
+    gather(s->inputs, samples->inputs, model->inputs_count, at, index, n, model->real_bytes);
+    gather(s->targets, samples->targets, model->targets_count, at, index, n, model->real_bytes);
+}
+
+/* index = first, first + 1, ... */
+static void count_up(uint32_t *index, int64_t first, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        index[i] = (uint32_t)(first + i);
+}
+
+static void stage_in_order(struct nc_session *s, const struct nc_samples *samples, int64_t first,
+                           long n)
+{
+    enum { CHUNK = 512 };
+    uint32_t index[CHUNK];
+    for (long at = 0; at < n; at += CHUNK) {
+        long rows = n - at < CHUNK ? n - at : CHUNK;
+        count_up(index, first + at, rows);
+        stage(s, samples, at, index, rows);
+    }
+}
+
+static void call(struct nc_session *s, const struct nc_entry *entry, const struct nc_hyper *hyper,
+                 long n)
+{
+    const struct nc_call call = {.weights = s->weights,
+                                 .state = s->state,
+                                 .inputs = (const void *const *)s->inputs,
+                                 .targets = (const void *const *)s->targets,
+                                 .outputs = s->outputs,
+                                 .hyper = hyper,
+                                 .n = n,
+                                 .arena = s->arena,
+                                 .env = s->env};
+    entry->run(&call);
+}
+
+static double value_at(const struct nc_session *s, int i)
+{
+    return s->model->real_bytes == sizeof(float) ? (double)((const float *)s->values)[i]
+                                                 : ((const double *)s->values)[i];
+}
+
+/* A call whose outputs are sums of the loss and the metrics; they are added to `sums`. */
+static void call_summing(struct nc_session *s, const struct nc_entry *entry,
+                         const struct nc_hyper *hyper, long n, double *sums)
+{
+    for (int i = 0; i <= s->model->metrics_count; i++)
+        s->outputs[i] = (char *)s->values + (size_t)i * s->model->real_bytes;
+    call(s, entry, hyper, n);
+    for (int i = 0; i <= s->model->metrics_count; i++)
+        sums[i] += value_at(s, i);
+}
+
+static void poll_backend(struct nc_session *s)
+{
+    if (s->poll)
+        s->poll(s->poll_context);
+}
+
+static long batch_size(const struct nc_session *s, int64_t left)
+{
+    return left < s->model->batch ? (long)left : s->model->batch;
+}
+
+/* ---- training --------------------------------------------------------------------------------- */
+
+struct run {
+    struct nc_session *session;
+    const struct nc_samples *samples;
+    const struct nc_train_options *options;
+    struct nc_progress progress;
+    uint32_t *order; /* of the samples in this epoch */
+    double sums[NC_MAX_VALUES];
+};
+
+static int is_over(const struct run *run)
+{
+    const struct nc_train_options *o = run->options;
+    return (o->steps > 0 && run->progress.iteration >= o->steps) || (o->stop && *o->stop);
+}
+
+static void begin_epoch(struct run *run, int64_t epoch)
+{
+    struct nc_progress *p = &run->progress;
+    p->epoch = epoch;
+    p->step = p->samples = 0;
+    memset(run->sums, 0, sizeof run->sums);
+    if (run->options->shuffle)
+        nc_shuffle(run->order, p->count, run->session->seed, (uint32_t)epoch);
+    else if (epoch == 1)
+        count_up(run->order, 0, p->count);
+}
+
+static int train_step(struct run *run, struct nc_error *err)
+{
+    struct nc_session *s = run->session;
+    struct nc_progress *p = &run->progress;
+    long n = batch_size(s, p->count - p->samples);
+    struct nc_hyper hyper = {.learning_rate = (float)run->options->learning_rate,
+                             .iteration = (float)(p->iteration + 1),
+                             .seed = s->seed,
+                             .epoch = (uint32_t)p->epoch,
+                             .first_sample = (uint64_t)p->samples};
+    stage(s, run->samples, 0, run->order + p->samples, n);
+    call_summing(s, &s->model->train, &hyper, n, run->sums);
+    p->iteration++;
+    p->step++;
+    p->samples += n;
+    for (int i = 0; i < p->values_count; i++)
+        p->values[i] = run->sums[i] / (double)p->samples;
+    if (isfinite(p->values[0]))
+        return 0;
+    return nc_fail(
+        err, NULL, "the loss is %s at step %lld of epoch %lld; a smaller learning rate may help",
+        isnan(p->values[0]) ? "not a number" : "infinite", (long long)p->step, (long long)p->epoch);
+}
+
+static int train_epoch(struct run *run, int64_t epoch, struct nc_error *err)
+{
+    const struct nc_train_options *o = run->options;
+    struct nc_progress *p = &run->progress;
+    double start = nc_seconds();
+    begin_epoch(run, epoch);
+    while (p->samples < p->count && !is_over(run)) {
+        poll_backend(run->session);
+        if (train_step(run, err) != 0)
+            return -1;
+        p->seconds = nc_seconds() - start;
+        if (o->step)
+            o->step(o->context, p);
+    }
+    return p->step && o->epoch ? o->epoch(o->context, p, err) : 0;
+}
+
+int nc_train(struct nc_session *session, const struct nc_samples *samples,
+             const struct nc_train_options *options, struct nc_error *err)
+{
+    long batch = session->model->batch;
+    struct run run = {.session = session, .samples = samples, .options = options};
+    run.progress.epochs = options->epochs;
+    run.progress.count = samples->count;
+    run.progress.steps = (samples->count + batch - 1) / batch;
+    run.progress.values_count = session->model->metrics_count + 1;
+    if (samples->count > UINT32_MAX)
+        return nc_fail(err, NULL, "more than 2^32 samples");
+    run.order = malloc((size_t)samples->count * sizeof *run.order + 1);
+    int result = run.order ? 0 : nc_fail(err, NULL, "out of memory");
+    for (int64_t epoch = 1; epoch <= options->epochs && result == 0 && !is_over(&run); epoch++)
+        result = train_epoch(&run, epoch, err);
+    free(run.order);
+    return result < 0 ? -1 : 0;
+}
+
+/* ---- the other loops -------------------------------------------------------------------------- */
+
+/* Calls `visit` for batch after batch, staged in order. */
+typedef void visit_batch(struct nc_session *s, void *context, int64_t first, long n);
+
+static void each_batch(struct nc_session *s, const struct nc_samples *samples, visit_batch *visit,
+                       void *context)
+{
+    for (int64_t first = 0; first < samples->count;) {
+        long n = batch_size(s, samples->count - first);
+        poll_backend(s);
+        stage_in_order(s, samples, first, n);
+        visit(s, context, first, n);
+        first += n;
+    }
+}
+
+/* Of a call that updates nothing */
+static struct nc_hyper still(const struct nc_session *s, int64_t first)
+{
+    return (struct nc_hyper){.iteration = 1, .seed = s->seed, .first_sample = (uint64_t)first};
+}
+
+static void evaluate_batch(struct nc_session *s, void *sums, int64_t first, long n)
+{
+    const struct nc_hyper hyper = still(s, first);
+    call_summing(s, &s->model->eval, &hyper, n, sums);
+}
+
+void nc_evaluate(struct nc_session *s, const struct nc_samples *samples, double *values)
+{
+    for (int i = 0; i <= s->model->metrics_count; i++)
+        values[i] = 0;
+    each_batch(s, samples, evaluate_batch, values);
+    for (int i = 0; i <= s->model->metrics_count; i++)
+        values[i] /= (double)samples->count;
+}
+
+static void predict_batch(struct nc_session *s, void *context, int64_t first, long n)
+{
+    const struct nc_entry *entry = &s->model->predict;
+    const struct nc_hyper hyper = still(s, first);
+    void *const *outputs = context;
+    for (int i = 0; i < entry->outputs_count; i++)
+        s->outputs[i] = (char *)outputs[i] +
+                        (size_t)first * (size_t)entry->outputs[i].elements * s->model->real_bytes;
+    call(s, entry, &hyper, n);
+}
+
+void nc_predict(struct nc_session *s, const struct nc_samples *samples, void *const *outputs)
+{
+    each_batch(s, samples, predict_batch, (void *)outputs);
+}
+
+static void gradient_batch(struct nc_session *s, void *context, int64_t first, long n)
+{
+    const struct nc_hyper hyper = still(s, first);
+    memcpy(s->outputs, context, (size_t)s->model->grad.outputs_count * sizeof *s->outputs);
+    call(s, &s->model->grad, &hyper, n);
+}
+
+void nc_gradient(struct nc_session *s, const struct nc_samples *samples, void *const *outputs)
+{
+    each_batch(s, samples, gradient_batch, (void *)outputs);
+}

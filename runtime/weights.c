@@ -1,0 +1,385 @@
+/* Weights: a layout is walked level by level, so that any packing is undone by the code that made
+ * it. Files always hold the canonical order; a file is taken whole or not at all. */
+#include "weights.h"
+
+#include "safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- packing ---------------------------------------------------------------------------------- */
+
+/* A run of cells that lie at a fixed distance in both orders. */
+typedef void copy_run(void *packed, int64_t packed_step, float *canonical, int64_t canonical_step,
+                      int64_t n);
+
+struct walk {
+    const struct nc_parameter *parameter;
+    struct nc_layout_level level[2 * NC_MAX_RANK];
+    int levels;
+    int64_t packed_step[2 * NC_MAX_RANK], canonical_step[2 * NC_MAX_RANK]; /* of each level */
+    int64_t at[NC_MAX_RANK]; /* index along each axis so far */
+    size_t real_bytes;
+    char *packed;
+    float *canonical;
+    copy_run *copy;
+};
+
+/* The parameter's levels; without any it lies row-major. A scalar is one cell. */
+static void copy_levels(struct walk *w)
+{
+    const struct nc_parameter *p = w->parameter;
+    w->levels = p->levels ? p->levels : p->rank;
+    for (int i = 0; i < w->levels; i++) {
+        struct nc_layout_level row = {i, i < p->rank ? p->shape[i] : 1, 1};
+        w->level[i] = p->levels ? p->level[i] : row;
+    }
+}
+
+static struct walk walk_of(const struct nc_parameter *p)
+{
+    struct walk w = {.parameter = p};
+    int64_t stride[NC_MAX_RANK], step = 1;
+    copy_levels(&w);
+    for (int axis = p->rank - 1; axis >= 0; axis--) {
+        stride[axis] = step;
+        step *= p->shape[axis];
+    }
+    step = 1;
+    for (int i = w.levels - 1; i >= 0; i--) {
+        w.packed_step[i] = step;
+        w.canonical_step[i] = stride[w.level[i].axis] * w.level[i].factor;
+        step *= w.level[i].extent;
+    }
+    return w;
+}
+
+/* How many positions of a level lie within the tensor; the rest is padding. */
+static int64_t positions(const struct walk *w, const struct nc_layout_level *level)
+{
+    int64_t room = w->parameter->shape[level->axis] - w->at[level->axis];
+    int64_t most = (room + level->factor - 1) / level->factor;
+    return most < level->extent ? most : level->extent;
+}
+
+static void walk_level(struct walk *w, int i, int64_t packed, int64_t canonical)
+{
+    const struct nc_layout_level *level = &w->level[i];
+    int64_t n = positions(w, level);
+    if (i == w->levels - 1) {
+        w->copy(w->packed + (size_t)packed * w->real_bytes, w->packed_step[i],
+                w->canonical + canonical, w->canonical_step[i], n);
+        return;
+    }
+    for (int64_t k = 0; k < n; k++) {
+        walk_level(w, i + 1, packed + k * w->packed_step[i], canonical + k * w->canonical_step[i]);
+        w->at[level->axis] += level->factor;
+    }
+    w->at[level->axis] -= n * level->factor;
+}
+
+#define DEFINE_VISITS(REAL)                                                                        \
+    static void pack_##REAL(void *packed, int64_t ps, float *canonical, int64_t cs, int64_t n)     \
+    {                                                                                              \
+        REAL *p = packed;                                                                          \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            p[i * ps] = (REAL)canonical[i * cs];                                                   \
+    }                                                                                              \
+    static void unpack_##REAL(void *packed, int64_t ps, float *canonical, int64_t cs, int64_t n)   \
+    {                                                                                              \
+        const REAL *p = packed;                                                                    \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            canonical[i * cs] = (float)p[i * ps];                                                  \
+    }
+DEFINE_VISITS(float)
+DEFINE_VISITS(double)
+
+static void walk_all(const struct nc_parameter *p, size_t real_bytes, char *packed,
+                     float *canonical, copy_run *copy)
+{
+    struct walk w = walk_of(p);
+    w.real_bytes = real_bytes;
+    w.packed = packed;
+    w.canonical = canonical;
+    w.copy = copy;
+    if (w.levels == 0)
+        copy(packed, 1, canonical, 1, 1);
+    else
+        walk_level(&w, 0, 0, 0);
+}
+
+void nc_pack(const struct nc_parameter *p, size_t real_bytes, const float *canonical, void *block)
+{
+    char *packed = (char *)block + (size_t)p->offset * real_bytes;
+    memset(packed, 0, (size_t)p->packed_elements * real_bytes);
+    walk_all(p, real_bytes, packed, (float *)canonical,
+             real_bytes == sizeof(float) ? pack_float : pack_double);
+}
+
+void nc_unpack(const struct nc_parameter *p, size_t real_bytes, const void *block, float *canonical)
+{
+    char *packed = (char *)block + (size_t)p->offset * real_bytes;
+    walk_all(p, real_bytes, packed, canonical,
+             real_bytes == sizeof(float) ? unpack_float : unpack_double);
+}
+
+int64_t nc_packed_index(const struct nc_parameter *p, int64_t e)
+{
+    struct walk w = walk_of(p);
+    int64_t index[NC_MAX_RANK], packed = p->offset;
+    for (int axis = p->rank - 1; axis >= 0; axis--) {
+        index[axis] = e % p->shape[axis];
+        e /= p->shape[axis];
+    }
+    for (int i = 0; i < w.levels; i++) {
+        const struct nc_layout_level *level = &w.level[i];
+        packed += index[level->axis] / level->factor % level->extent * w.packed_step[i];
+    }
+    return packed;
+}
+
+/* ---- files ------------------------------------------------------------------------------------ */
+
+const char *nc_shape_text(int rank, const int64_t *shape, char text[NC_SHAPE_TEXT])
+{
+    size_t length = 0;
+    text[length++] = '[';
+    for (int i = 0; i < rank && i < NC_MAX_RANK; i++)
+        length += (size_t)snprintf(text + length, NC_SHAPE_TEXT - length, i ? ", %lld" : "%lld",
+                                   (long long)shape[i]);
+    snprintf(text + length, NC_SHAPE_TEXT - length, "]");
+    return text;
+}
+
+/* Optimizer state is not part of the model. */
+static int is_saved(const struct nc_parameter *p)
+{
+    return p->role != NC_ROLE_SLOT;
+}
+
+static int64_t saved_elements(const struct nc_model *model)
+{
+    int64_t total = 0;
+    for (int i = 0; i < model->parameters_count; i++)
+        total += is_saved(&model->parameters[i]) ? model->parameters[i].elements : 0;
+    return total;
+}
+
+/* Unpacks every saved parameter into `values` and lists them. Their number. */
+static int list_saved(const struct nc_model *model, const void *weights, struct nc_named *list,
+                      float *values)
+{
+    int count = 0;
+    for (int i = 0; i < model->parameters_count; i++) {
+        const struct nc_parameter *p = &model->parameters[i];
+        if (!is_saved(p))
+            continue;
+        nc_unpack(p, model->real_bytes, weights, values);
+        struct nc_named *named = &list[count++];
+        *named = (struct nc_named){.name = p->name, .rank = p->rank, .data = values};
+        memcpy(named->shape, p->shape, sizeof named->shape);
+        values += p->elements;
+    }
+    return count;
+}
+
+int nc_weights_save(const struct nc_model *model, const void *weights, const char *path,
+                    const char *const *metadata, int metadata_count, struct nc_error *err)
+{
+    float *values = malloc((size_t)saved_elements(model) * sizeof *values + 1);
+    struct nc_named *list = calloc((size_t)model->parameters_count + 1, sizeof *list);
+    int result;
+    if (values && list)
+        result = nc_safetensors_write(path, list, list_saved(model, weights, list, values),
+                                      metadata, metadata_count, err);
+    else
+        result = nc_fail(err, path, "out of memory");
+    free(list);
+    free(values);
+    return result;
+}
+
+/* A file of either format under one view: tensors by name. */
+struct source {
+    const char *path;
+    struct nc_safetensors st;
+    char **names; /* npz */
+    int names_count;
+    int is_npz;
+};
+
+static int has_zip_magic(const char *path)
+{
+    unsigned char magic[4] = {0};
+    FILE *file = fopen(path, "rb");
+    size_t got = file ? fread(magic, 1, sizeof magic, file) : 0;
+    if (file)
+        fclose(file);
+    return got == sizeof magic && memcmp(magic, "PK", 2) == 0;
+}
+
+static int source_open(struct source *s, const char *path, struct nc_error *err)
+{
+    *s = (struct source){.path = path, .is_npz = has_zip_magic(path)};
+    return s->is_npz ? nc_npz_names(path, &s->names, &s->names_count, err)
+                     : nc_safetensors_open(&s->st, path, err);
+}
+
+static void source_close(struct source *s)
+{
+    nc_safetensors_close(&s->st);
+    nc_names_free(s->names, s->names_count);
+}
+
+static int source_count(const struct source *s)
+{
+    return s->is_npz ? s->names_count : s->st.count;
+}
+
+static const char *source_name(const struct source *s, int i)
+{
+    return s->is_npz ? s->names[i] : s->st.tensors[i].name;
+}
+
+static int source_find(const struct source *s, const char *name)
+{
+    for (int i = 0; i < source_count(s); i++) {
+        if (strcmp(source_name(s, i), name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* Adds a line to the list; a line without room is dropped and the list says that it goes on. */
+static void note(struct nc_misfit *m, const char *name, const char *text)
+{
+    static const char more[] = "...\n";
+    size_t room = sizeof m->text - m->length, need = strlen(name) + strlen(text) + 4;
+    if (room >= need + sizeof more)
+        m->length += (size_t)snprintf(m->text + m->length, room, "%s: %s\n", name, text);
+    else if (m->length < 4 || strcmp(m->text + m->length - 4, more) != 0)
+        m->length += (size_t)snprintf(m->text + m->length, room, "%s", more);
+}
+
+static int same_shape(const struct nc_parameter *p, int rank, const int64_t *shape)
+{
+    return p->rank == rank && memcmp(p->shape, shape, (size_t)rank * sizeof *shape) == 0;
+}
+
+static void check_shape(struct nc_misfit *m, const struct nc_parameter *p, int rank,
+                        const int64_t *shape)
+{
+    char want[NC_SHAPE_TEXT], have[NC_SHAPE_TEXT], text[2 * NC_SHAPE_TEXT + 40];
+    if (same_shape(p, rank, shape))
+        return;
+    m->differing++;
+    snprintf(text, sizeof text, "the model has %s, the file %s",
+             nc_shape_text(p->rank, p->shape, want), nc_shape_text(rank, shape, have));
+    note(m, p->name, text);
+}
+
+/* One tensor as floats; the shape is the file's. */
+struct loaded {
+    int rank;
+    int64_t shape[NC_MAX_RANK];
+    float *values; /* malloc'ed, or NULL where it does not fit */
+};
+
+static int load_npz(const struct source *s, int i, const struct nc_parameter *p, struct loaded *out,
+                    struct nc_error *err)
+{
+    struct nc_array array;
+    if (nc_npz_open(&array, s->path, s->names[i], err) != 0)
+        return -1;
+    out->rank = array.rank;
+    memcpy(out->shape, array.shape, sizeof out->shape);
+    if (same_shape(p, out->rank, out->shape)) {
+        struct nc_array whole = array; /* one row */
+        whole.row_elements = p->elements;
+        out->values = malloc((size_t)p->elements * sizeof(float) + 1);
+        if (out->values)
+            nc_array_gather(&whole, &(uint32_t){0}, 1, out->values, sizeof(float));
+    }
+    nc_array_close(&array);
+    return 0;
+}
+
+static int load_safetensor(const struct source *s, int i, const struct nc_parameter *p,
+                           struct loaded *out, struct nc_error *err)
+{
+    const struct nc_st_tensor *t = &s->st.tensors[i];
+    out->rank = t->rank;
+    memcpy(out->shape, t->shape, sizeof out->shape);
+    if (!same_shape(p, out->rank, out->shape))
+        return 0;
+    out->values = malloc((size_t)p->elements * sizeof(float) + 1);
+    return out->values ? nc_st_read(t, out->values, err) : nc_fail(err, s->path, "out of memory");
+}
+
+/* Packs one parameter from the file, or notes why it cannot be. */
+static int load_one(const struct nc_model *model, const struct nc_parameter *p, void *weights,
+                    const struct source *s, struct nc_misfit *m, struct nc_error *err)
+{
+    struct loaded got = {0};
+    int i = source_find(s, p->name);
+    if (i < 0) {
+        m->missing++;
+        note(m, p->name, "not in the file");
+        return 0;
+    }
+    int result = (s->is_npz ? load_npz : load_safetensor)(s, i, p, &got, err);
+    if (result == 0)
+        check_shape(m, p, got.rank, got.shape);
+    if (result == 0 && got.values)
+        nc_pack(p, model->real_bytes, got.values, weights);
+    free(got.values);
+    return result;
+}
+
+static void note_extra(const struct nc_model *model, const struct source *s, struct nc_misfit *m)
+{
+    for (int i = 0; i < source_count(s); i++) {
+        int known = 0;
+        for (int k = 0; k < model->parameters_count && !known; k++)
+            known = is_saved(&model->parameters[k]) &&
+                    strcmp(model->parameters[k].name, source_name(s, i)) == 0;
+        if (known)
+            continue;
+        m->extra++;
+        note(m, source_name(s, i), "not in the model");
+    }
+}
+
+static int load_all(const struct nc_model *model, void *weights, const struct source *s,
+                    struct nc_misfit *m, struct nc_error *err)
+{
+    for (int i = 0; i < model->parameters_count; i++) {
+        if (is_saved(&model->parameters[i]) &&
+            load_one(model, &model->parameters[i], weights, s, m, err) != 0)
+            return -1;
+    }
+    note_extra(model, s, m);
+    if (m->missing + m->extra + m->differing == 0)
+        return 0;
+    return nc_fail(err, s->path,
+                   "does not fit the model: %d missing, %d of another shape, %d unknown",
+                   m->missing, m->differing, m->extra);
+}
+
+int nc_weights_load(const struct nc_model *model, void *weights, const char *path,
+                    struct nc_misfit *misfit, struct nc_error *err)
+{
+    struct source source;
+    *misfit = (struct nc_misfit){0};
+    int result = source_open(&source, path, err);
+    void *fresh = result == 0 ? calloc(1, model->weights_bytes + 1) : NULL;
+    if (result == 0)
+        result = fresh ? load_all(model, fresh, &source, misfit, err)
+                       : nc_fail(err, path, "out of memory");
+    if (result == 0)
+        memcpy(weights, fresh, model->weights_bytes);
+    free(fresh);
+    source_close(&source);
+    return result;
+}
