@@ -7,6 +7,8 @@
  * so one of the two sees the other. */
 #include "pool.h"
 
+#include "float_mode.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -139,6 +141,7 @@ static void count_off(struct nc_pool *pool)
 
 static void *help(void *argument)
 {
+    nc_float_mode_fast();
     struct helper *me = argument;
     struct nc_pool *pool = me->pool;
     for (unsigned seen = 0;; seen++) {

@@ -2,6 +2,7 @@
  * double over all of it. */
 #include "train.h"
 
+#include "float_mode.h"
 #include "random.h"
 
 #include <math.h>
@@ -14,6 +15,18 @@ double nc_seconds(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void nc_flush_denormals(void)
+{
+#if defined(__SSE__)
+    enum { FLUSH_TO_ZERO = 0x8000, DENORMALS_ARE_ZERO = 0x40 };
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
+#elif defined(__aarch64__)
+    unsigned long control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("msr fpcr, %0" : : "r"(control | 1UL << 24));
+#endif
 }
 
 /* ---- memory ----------------------------------------------------------------------------------- */
@@ -113,14 +126,37 @@ void nc_session_close(struct nc_session *s)
 
 /* ---- one batch -------------------------------------------------------------------------------- */
 
-/* Rows index[0..n) of each array, to row `at` of its staging. */
-static void gather(void *const *staging, const struct nc_array *arrays, int count, long at,
-                   const uint32_t *index, long n, size_t real_bytes)
+/* Rows of a shuffled epoch lie anywhere: they are asked for a few rows before they are needed. */
+static void prefetch_rows(const struct nc_array *array, const uint32_t *index, long n)
+{
+    enum { LINE = 64, MOST = 4096 }; /* bytes; more than that the machine fetches by itself */
+    size_t bytes = (size_t)array->row_elements * nc_dtype_size(array->dtype);
+    size_t ahead = bytes < MOST ? bytes : MOST;
+    for (long i = 0; i < n; i++)
+        for (size_t at = 0; at < ahead; at += LINE)
+            __builtin_prefetch(array->data + index[i] * bytes + at);
+}
+
+/* Rows index[0..n) of one array, one after another. */
+static void gather(char *staging, const struct nc_array *array, const uint32_t *index, long n,
+                   size_t real_bytes)
+{
+    enum { GROUP = 4 };
+    size_t row_bytes = (size_t)array->row_elements * real_bytes;
+    for (long i = 0; i < n; i += GROUP) {
+        long rest = n - i - GROUP, here = rest < 0 ? n - i : GROUP;
+        prefetch_rows(array, index + i + here, rest < GROUP ? n - i - here : GROUP);
+        nc_array_gather(array, index + i, here, staging + (size_t)i * row_bytes, real_bytes);
+    }
+}
+
+/* Of each array, to row `at` of its staging. */
+static void gather_all(void *const *staging, const struct nc_array *arrays, int count, long at,
+                       const uint32_t *index, long n, size_t real_bytes)
 {
     for (int i = 0; arrays && i < count; i++) {
-        size_t row_bytes = (size_t)arrays[i].row_elements * real_bytes;
-        nc_array_gather(&arrays[i], index, n, (char *)staging[i] + (size_t)at * row_bytes,
-                        real_bytes);
+        size_t skip = (size_t)at * (size_t)arrays[i].row_elements * real_bytes;
+        gather((char *)staging[i] + skip, &arrays[i], index, n, real_bytes);
     }
 }
 
@@ -128,8 +164,8 @@ static void stage(struct nc_session *s, const struct nc_samples *samples, long a
                   const uint32_t *index, long n)
 {
     const struct nc_model *model = s->model;
-    gather(s->inputs, samples->inputs, model->inputs_count, at, index, n, model->real_bytes);
-    gather(s->targets, samples->targets, model->targets_count, at, index, n, model->real_bytes);
+    gather_all(s->inputs, samples->inputs, model->inputs_count, at, index, n, model->real_bytes);
+    gather_all(s->targets, samples->targets, model->targets_count, at, index, n, model->real_bytes);
 }
 
 /* index = first, first + 1, ... */
@@ -163,7 +199,9 @@ static void call(struct nc_session *s, const struct nc_entry *entry, const struc
                                  .n = n,
                                  .arena = s->arena,
                                  .env = s->env};
+    unsigned mode = nc_float_mode_fast();
     entry->run(&call);
+    nc_float_mode_restore(mode);
 }
 
 static double value_at(const struct nc_session *s, int i)
