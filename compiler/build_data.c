@@ -43,6 +43,15 @@ typedef struct {
     int count;
 } ArrayReader;
 
+/* The path of a data file; it must exist only for commands that read data. */
+static const char *data_path(Build *build, const Yaml *value)
+{
+    const char *text;
+    if (build->model->reads_data)
+        return yaml_path(build->arena, build->diag, value, build->model->spec_path);
+    return yaml_string(build->diag, value, "a data file", &text) ? text : NULL;
+}
+
 static bool read_array(ArrayReader *r, const Port *port, const Yaml *value)
 {
     Build *build = r->build;
@@ -50,7 +59,7 @@ static bool read_array(ArrayReader *r, const Port *port, const Yaml *value)
     if (r->npz && !yaml_string(build->diag, value, r->key, &array.member))
         return false;
     if (!r->npz)
-        array.path = yaml_path(build->arena, build->diag, value, build->model->spec_path);
+        array.path = data_path(build, value);
     if (!array.path)
         return false;
     ARENA_PUSH(build->arena, r->arrays, r->count, array);
@@ -159,7 +168,7 @@ static bool read_npz(Build *build, const Yaml *value, DataSource *out)
     const Yaml *file = yaml_get(value, "file");
     if (!file)
         return diag_error(build->diag, value->loc, "npz needs 'file'");
-    const char *path = yaml_path(build->arena, build->diag, file, build->model->spec_path);
+    const char *path = data_path(build, file);
     Pair pair = {yaml_get(value, "x"), yaml_get(value, "y")};
     return path && read_pair(build, &pair, value, path, out);
 }

@@ -166,7 +166,10 @@ Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options)
     if (!spec)
         return NULL;
     Model *model = ARENA_NEW(arena, Model);
-    *model = (Model){
-        .arena = arena, .diag = diag, .spec_path = options->spec_path, .spec = spec};
+    *model = (Model){.arena = arena,
+                     .diag = diag,
+                     .spec_path = options->spec_path,
+                     .spec = spec,
+                     .reads_data = options->reads_data};
     return build(model) && !diag->errors ? model : NULL;
 }

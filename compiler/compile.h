@@ -19,7 +19,8 @@ typedef struct {
     int64_t batch;           /* 0: the spec's batch_size, or 1 without a train section */
     const char *dump_after;  /* a pass name, or NULL */
     Str *dump;               /* where the dump goes */
-    bool check;              /* build for `netcc check`: no composite optimisation differs, batch small */
+    bool check;              /* for `netcc check`: in double */
+    bool reads_data;         /* the data section's files must exist */
 } CompileOptions;
 
 /* Reads and builds: NULL after errors. */

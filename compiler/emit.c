@@ -295,8 +295,9 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
         if (!mentions(body, local->name))
             continue;
         TemplateRecord *item = template_item(bind, "locals");
-        template_text(item, "type", local->type);
-        template_text(item, "name", local->name);
+        bool pointer = local->type[strlen(local->type) - 1] == '*';
+        template_text(item, "declaration", arena_printf(emitter->arena, "%s%s%s", local->type,
+                                                        pointer ? "" : " ", local->name));
         template_text(item, "value", local->value);
     }
     const char *with_locals = strchr(expand_entry(emitter, bind), '{');

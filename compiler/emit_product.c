@@ -204,7 +204,7 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
                            : predict_parameters(p);
     EntryForm form = {
         .signature = arena_printf(
-            arena, "int %s_%s(%svoid *parameters%s, %s%s, int count, void *scratch,\n    "
+            arena, "int %s_%s(%svoid *parameters%s,\n    %s%s,\n    int count, void *scratch, "
                    "const struct nc_env *env)",
             p->name, kind.function, kind.weights_change ? "" : "const ",
             kind.has_state ? ", void *optimizer" : "", tail,
@@ -264,7 +264,7 @@ static char *source_text(const Product *p)
     TemplateRecord *unit = template_record(p->arena);
     template_int(unit, "own_abi", 0);
     template_expand(&text, "unit", template_source(p->arena, "unit"), unit);
-    str_printf(&text, "\n%s%s", emitter->functions.text, entries.text);
+    str_printf(&text, "\n%s%s\n", emitter->functions.text, entries.text);
     return text.text;
 }
 

@@ -6,18 +6,25 @@
 #include "express.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "layout.h"
 
+/* The shortest decimal that reads back as the same number. */
 char *literal_text(Arena *arena, double value, bool is_double)
 {
     if (!isfinite(value))
         bug("a constant that is not finite reached the C text");
-    char *text = arena_printf(arena, "%.*g", is_double ? 17 : 9, is_double ? value : (double)(float)value);
-    if (!strpbrk(text, ".e"))
-        text = arena_printf(arena, "%s.0", text);
-    return is_double ? text : arena_printf(arena, "%sf", text);
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (is_double ? strtod(text, NULL) == value : strtof(text, NULL) == (float)value)
+            break;
+    }
+    return arena_printf(arena, "%s%s%s", text, strpbrk(text, ".e") ? "" : ".0",
+                        is_double ? "" : "f");
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { MAX_INLINE = 48 }; /* characters: a longer expression gets a name */
+
 typedef struct {
     const char *text;
     int prec;
@@ -115,7 +117,7 @@ static void infix_member(Express *x, TemplateRecord *stage, Value *v)
         v->text = arena_printf(x->arena, "%s[e]", v->name);
         v->prec = 9;
         add_statement(stage, v->text, term.text);
-    } else if (v->uses > 1 || strlen(term.text) > 70) {
+    } else if (v->uses > 1 || strlen(term.text) > MAX_INLINE) {
         add_statement(stage, arena_printf(x->arena, "const nc_real %s", v->name), term.text);
         v->text = v->name;
         v->prec = 9;

@@ -97,6 +97,7 @@ static void materialise(Grouping *g, const Node *node, bool prologue)
         return;
     Group *group = open_group(g, node->shape, g->layouts[node->id], prologue);
     pull(g, group, node);
+    group->sequence = g->sequence++; /* behind what pull() had to give a group of its own */
 }
 
 static void pull_inputs(Grouping *g, Group *group, const Node *node)

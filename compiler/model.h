@@ -47,6 +47,7 @@ struct Model {
     Diag *diag;
     const char *spec_path;
     const Yaml *spec;
+    bool reads_data; /* the data section's files must exist */
     const char *name;
 
     Port *inputs, *outputs, *targets; /* targets: one per output with a loss */

@@ -316,7 +316,7 @@ void template_expand(Str *out, const char *name, const char *source, const Templ
     start = start ? start + strlen("//: begin\n") : source;
     expand(&x, NULL, start, source + strlen(source));
     for (int i = 0; i < values->values_count; i++) {
-        if (!mentions(start, values->names[i]))
+        if (!mentions(source, values->names[i]))
             bug("template %s does not use $%s", name, values->names[i]);
     }
 }

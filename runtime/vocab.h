@@ -68,7 +68,8 @@ void *memcpy(void *, const void *, unsigned long);
 #endif
 
 #if defined(__GNUC__) && !defined(__TINYC__)
-#define NC_INLINE static inline __attribute__((always_inline))
+#define NC_INLINE static inline __attribute__((always_inline, unused))
+#define NC_STATIC static inline __attribute__((unused))
 #define NC_NOINLINE static __attribute__((noinline, unused))
 #define NC_MEMCPY __builtin_memcpy
 #define NC_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -77,6 +78,7 @@ void *memcpy(void *, const void *, unsigned long);
 #endif
 #else
 #define NC_INLINE static inline
+#define NC_STATIC static inline
 #define NC_NOINLINE static inline
 #define NC_MEMCPY memcpy
 #define NC_LIKELY(x) (x)
@@ -447,17 +449,17 @@ NC_INLINE float nc_pow(float a, float b)
 
 /* ---- blocks that are no primitives ---------------------------------------------------------- */
 
-static inline void nc_v_fill(nc_real *d, nc_real s, long n)
+NC_STATIC void nc_v_fill(nc_real *d, nc_real s, long n)
 {
     for (long i = 0; i < n; i++)
         d[i] = s;
 }
-static inline void nc_v_iota(nc_real *d, nc_real start, long n)
+NC_STATIC void nc_v_iota(nc_real *d, nc_real start, long n)
 {
     for (long i = 0; i < n; i++)
         d[i] = start + (nc_real)i;
 }
-static inline void nc_v_copy(nc_real *d, const nc_real *a, long n)
+NC_STATIC void nc_v_copy(nc_real *d, const nc_real *a, long n)
 {
     if (d != a)
         NC_MEMCPY(d, a, (unsigned long)n * sizeof *d);
@@ -497,7 +499,7 @@ NC_INLINE void nc_uniform_part(nc_real *d, nc_words counter, nc_words sample, un
 }
 /* d[i] = uniform in [0, 1), 24 bits, of element first + i of `row`: word e % 4 of the counter
  * (e / 4, sample, stream, epoch) under the key (seed, high half of the sample's number) */
-static inline void nc_v_uniform(nc_real *d, const struct nc_hyper *h, unsigned stream, long row,
+NC_STATIC void nc_v_uniform(nc_real *d, const struct nc_hyper *h, unsigned stream, long row,
                                 long first, long n)
 {
     const nc_words number = h->first_sample + (nc_words)row, sample = number & 0xffffffffu;
@@ -640,7 +642,7 @@ NC_INLINE nc_vector nc_vector_max(nc_vector a, nc_vector b)
 /* 16 virtual lanes, whatever the instruction set: element i goes to lane i % 16 in ascending order,
  * then lanes l and l + 8, l + 4, l + 2, l + 1 are joined. */
 #define NC_REDUCTION(name, op, start)                                                              \
-    static inline nc_real name(const nc_real *x, long n)                                           \
+    NC_STATIC nc_real name(const nc_real *x, long n)                                           \
     {                                                                                              \
         nc_vector acc[16 / NC_LANES];                                                              \
         nc_real lane[16];                                                                          \
@@ -664,7 +666,7 @@ NC_REDUCTION(nc_maximum, max, x[0])
 NC_REDUCTION(nc_minimum, min, x[0])
 
 /* Index of the first maximum; 0 if it is a NaN */
-static inline nc_real nc_argmax(const nc_real *x, long n)
+NC_STATIC nc_real nc_argmax(const nc_real *x, long n)
 {
     nc_real most = nc_maximum(x, n);
     for (long i = 0; i < n; i++)
@@ -689,7 +691,7 @@ NC_INLINE void nc_column_strip(nc_real *d, const nc_real *x, long ldx, long rows
     for (int v = 0; v < vectors; v++)
         nc_vector_store(d + v * NC_LANES, acc[v]);
 }
-static inline void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, long cols)
+NC_STATIC void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, long cols)
 {
     long j = 0;
     for (; j + 64 <= cols; j += 64)
@@ -707,7 +709,7 @@ static inline void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long ro
 }
 
 /* d[j][i] = a[i][j], in blocks that stay in the first cache */
-static inline void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows,
+NC_STATIC void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows,
                                 long cols)
 {
     for (long i0 = 0; i0 < rows; i0 += 16)

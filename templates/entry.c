@@ -1,10 +1,11 @@
 // An entry point: its kernels in order.
-//:param $signature {void entry(const struct nc_call *call)}
+//:param $signature {int entry(const struct nc_call *call)}
 //:param $checks 1       conditions refused with -1
 //:param $k$condition call->n<0
+//:param $unused 1       parameters that nothing names
+//:param $u$name call
 //:param $locals 1       what the calls below name
-//:param $l$type {const long}
-//:param $l$name n
+//:param $l$declaration {const long n}
 //:param $l$value call->n
 //:param $calls 1
 //:param $c$begin 1      a loop over time starts here
@@ -30,7 +31,7 @@ $signature
     (void)$u$name;
     //: end
     //: for l in $locals
-    $l$type $l$name = $l$value;
+    $l$declaration = $l$value;
     //: end
     //: for c in $calls
     //: if $c$begin

@@ -42,8 +42,9 @@ extern const struct $name_weights $name_weights;
 //: end
 
 /* env may be null: serial. */
-int $name_predict(const void *weights, $predict_parameters, int n, void *arena,
-    const struct $name_env *env);
+int $name_predict(const void *weights,
+    $predict_parameters,
+    int n, void *arena, const struct $name_env *env);
 //: if $train
 
 /* What changes from step to step. */
@@ -59,12 +60,14 @@ struct $name_hyper {
 void $name_train_init(void *state);
 
 /* One step on n rows: weights and state change; sums[] are over the rows. */
-int $name_train_step(void *weights, void *state, $train_parameters, float *sums,
+int $name_train_step(void *weights, void *state,
+    $train_parameters, float *sums,
     const struct $name_hyper *hyper, int n, void *arena, const struct $name_env *env);
 
 /* The same sums in inference mode; nothing changes. */
-int $name_eval_step(const void *weights, $train_parameters, float *sums, int n, void *arena,
-    const struct $name_env *env);
+int $name_eval_step(const void *weights,
+    $train_parameters, float *sums,
+    int n, void *arena, const struct $name_env *env);
 //: end
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
 // What kernels and entries share. The structs are those of netcc.h.
+//:param $own_abi 1     netcc.h is not included
 //: begin
 #ifdef __cplusplus
 #define NC_RESTRICT __restrict__
@@ -38,7 +39,8 @@ struct nc_call {
 //: end
 
 /* Runs a kernel over all its units of work, on the caller's threads where there are any. */
-static inline void nc_run(const struct nc_env *env, nc_task *task, const struct nc_args *args, long units)
+static inline void nc_run(const struct nc_env *env, nc_task *task, const struct nc_args *args,
+                          long units)
 {
     if (env && env->parallel && units > 1)
         env->parallel(env->context, task, args, units);

@@ -123,6 +123,7 @@ bool job_compile(Job *job, int64_t batch); /* 0: the spec's */
 bool job_start(Job *job, unsigned uses);   /* backend, threads, memory, initial weights */
 bool job_load_weights(Job *job, const char *path);
 bool job_fault(Job *job, const struct nc_error *err); /* adds it as an error */
+bool job_make_folder(Job *job, const char *path);     /* with those above it; it may be there */
 /* Prints the messages so far on stderr. */
 void job_say(Job *job);
 /* Frees everything; the exit code. */

@@ -1,11 +1,6 @@
 /* netcc emit: the network as NAME.h and NAME.c for a product. */
 #include "cli/cli.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-
 #include "weights.h"
 
 static const Option options[] = {
@@ -34,9 +29,8 @@ static bool emit(Job *job)
         return false;
     if (args->weights && !(weights = load_weights(job)))
         return false;
-    if (mkdir(args->out, 0777) != 0 && errno != EEXIST)
-        return diag_error(job->diag, (Loc){0}, "%s: cannot be made: %s", args->out,
-                          strerror(errno));
+    if (!job_make_folder(job, args->out))
+        return false;
     return emit_product(job->arena, job->diag, job->program, args->out, args->train, weights);
 }
 

@@ -34,6 +34,7 @@ static int run(const Args *args)
     Job job;
     Samples test = {0};
     job_prepare(&job, args);
+    job.options.reads_data = true;
     bool good = job_read(&job) && eval(&job, &test);
     samples_close(&test);
     return job_end(&job, good);

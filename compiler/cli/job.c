@@ -1,8 +1,11 @@
 /* A job: what most commands have in common, from reading the spec to memory with weights in it. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "init.h"
 #include "pool.h"
@@ -51,6 +54,7 @@ bool job_start(Job *job, unsigned uses)
                                       : backend_open(&request, (BackendKind)job->args->backend);
     if (!job->backend)
         return false;
+    nc_flush_denormals();
     if (job->args->threads != 1)
         job->pool = nc_pool_new((int)job->args->threads);
     struct nc_session *s = &job->session;
@@ -90,6 +94,23 @@ bool job_needs_training(Job *job)
     if (job->model->train_options.present && job->program->train)
         return true;
     return diag_error(job->diag, job->model->spec->loc, "the spec has no train section");
+}
+
+bool job_make_folder(Job *job, const char *path)
+{
+    char *part = arena_strdup(job->arena, path);
+    struct stat info;
+    for (char *slash = part; (slash = strchr(slash + 1, '/'));) {
+        *slash = '\0';
+        mkdir(part, 0777);
+        *slash = '/';
+    }
+    mkdir(part, 0777);
+    if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        return diag_error(job->diag, (Loc){0}, "%s: is not a folder", path);
+    if (access(path, W_OK | X_OK) == 0)
+        return true;
+    return diag_error(job->diag, (Loc){0}, "%s: cannot be written: %s", path, strerror(errno));
 }
 
 void job_say(Job *job)

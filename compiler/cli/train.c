@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,22 +58,10 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* ---- the folder -------------------------------------------------------------------------------- */
+/* Where folders of runs go that were not named */
+static const char runs[] = "runs";
 
-static bool make_folders(Training *t, const char *path)
-{
-    char *part = arena_strdup(t->job->arena, path);
-    struct stat info;
-    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(part, 0777);
-        *slash = '/';
-    }
-    mkdir(part, 0777);
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode) && access(path, W_OK | X_OK) == 0)
-        return true;
-    return diag_error(t->job->diag, (Loc){0}, "%s: cannot be written: %s", path, strerror(errno));
-}
+/* ---- the folder -------------------------------------------------------------------------------- */
 
 static bool open_folder(Training *t)
 {
@@ -84,10 +71,10 @@ static bool open_folder(Training *t)
         char stamp[32];
         time_t now = time(NULL);
         strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime(&now));
-        t->folder = arena_printf(job->arena, "runs/%s-%s", job->model->name, stamp);
+        t->folder = arena_printf(job->arena, "%s/%s-%s", runs, job->model->name, stamp);
     }
     t->path = arena_printf(job->arena, "%s/weights.safetensors", t->folder);
-    return make_folders(t, t->folder);
+    return job_make_folder(job, t->folder);
 }
 
 static int save(Training *t, struct nc_error *err)
@@ -215,6 +202,8 @@ static bool train(Training *t)
     if (run_epochs(t))
         return finish(t);
     rmdir(t->folder); /* if nothing is in it */
+    if (!t->job->args->out)
+        rmdir(runs);
     return false;
 }
 
@@ -223,6 +212,7 @@ static int run(const Args *args)
     Job job;
     Training t = {.job = &job};
     job_prepare(&job, args);
+    job.options.reads_data = true;
     bool good = job_read(&job) && train(&t);
     samples_close(&t.train);
     samples_close(&t.other);

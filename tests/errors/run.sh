@@ -11,7 +11,8 @@ passed=0
 failed=0
 for spec in *.yaml; do
     name=${spec%.yaml}
-    "$netcc" summary "$spec" >"$folder/out" 2>"$folder/err"
+    command=$(sed -n "1s/^# netcc \([a-z]*\)$/\1/p" "$spec")
+    "$netcc" "${command:-summary}" "$spec" >"$folder/out" 2>"$folder/err"
     code=$?
     if [ "$1" = --accept ]; then
         cp "$folder/err" "$name.expected"
