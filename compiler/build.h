@@ -40,9 +40,7 @@ typedef struct {
     int losses_count;
     MetricSpec *metrics;
     int metrics_count;
-    const Optimizer *optimizer;
-    const AttrDef *optimizer_defs;
-    const AttrValue *optimizer_attrs;
+    OptimizerUse optimizer;
 } TrainSpec;
 
 typedef struct {

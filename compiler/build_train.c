@@ -261,10 +261,10 @@ static bool read_metrics(Build *build, const Yaml *value)
 static bool check_clipping(Build *build)
 {
     static const char *const keys[] = {"clipnorm", "clipvalue", "global_clipnorm"};
-    const TrainSpec *train = &build->train;
+    const OptimizerUse *use = &build->train.optimizer;
     const AttrValue *first = NULL;
     for (int i = 0; i < 3; i++) {
-        const AttrValue *value = find_attr(train->optimizer_defs, train->optimizer_attrs, keys[i]);
+        const AttrValue *value = find_attr(use->defs, use->attrs, keys[i]);
         if (isinf(value->f))
             continue;
         if (first) {
@@ -280,21 +280,19 @@ static bool check_clipping(Build *build)
 
 static bool read_optimizer(Build *build, const Yaml *value)
 {
-    TrainSpec *train = &build->train;
+    OptimizerUse *use = &build->train.optimizer;
     Yaml fallback = {.kind = YAML_SCALAR, .text = "adam"};
     Named named;
     const Record *record = read_record(build->diag, value ? value : &fallback, &optimizers, &named);
     if (!record)
         return false;
     AttrValue *attrs;
-    train->optimizer = (const Optimizer *)record;
-    train->optimizer_defs = optimizer_attrs(build->arena, train->optimizer);
-    if (!read_attrs(build->diag, record->name, named.loc, train->optimizer_defs, NULL, named.args,
-                    &attrs))
+    use->optimizer = (const Optimizer *)record;
+    use->defs = optimizer_attrs(build->arena, use->optimizer);
+    if (!read_attrs(build->diag, record->name, named.loc, use->defs, NULL, named.args, &attrs))
         return false;
-    train->optimizer_attrs = attrs;
-    build->model->train_options.learning_rate =
-        find_attr(train->optimizer_defs, attrs, "learning_rate")->f;
+    use->attrs = attrs;
+    build->model->train_options.learning_rate = find_attr(use->defs, attrs, "learning_rate")->f;
     return check_clipping(build);
 }
 

@@ -6,8 +6,8 @@
 #include "layout.h"
 #include "passes.h"
 
-const char *const pass_names[] = {"build",    "expand", "simplify", "layout", "fuse",
-                                  "schedule", "plan",   "emit",     NULL};
+const char *const pass_names[] = {"build", "autodiff", "expand", "simplify", "layout",
+                                  "fuse",  "schedule", "plan",   "emit",     NULL};
 
 typedef struct {
     const CompileOptions *options;
@@ -114,6 +114,11 @@ Program *compile_model(Model *model, const CompileOptions *options)
                      : model->train_options.present ? model->train_options.batch_size
                                                     : 1;
     after_graphs(&c, "build");
+    for (int i = 0; i < 4; i++) {
+        if (*graph_slot(model, i))
+            differentiate(model, *graph_slot(model, i));
+    }
+    after_graphs(&c, "autodiff");
 
     Graph *graphs[4];
     int count = 0;

@@ -6,6 +6,7 @@
  * were opened is a schedule. Nodes of leaves alone wait for their first user. */
 #include "group.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 const Node *base_of(const Node *node)
@@ -97,7 +98,8 @@ static void materialise(Grouping *g, const Node *node, bool prologue)
         return;
     Group *group = open_group(g, node->shape, g->layouts[node->id], prologue);
     pull(g, group, node);
-    group->sequence = g->sequence++; /* behind what pull() had to give a group of its own */
+    if (prologue) /* before all that may read it, behind what pull() gave groups of their own */
+        group->sequence = g->early++;
 }
 
 static void pull_inputs(Grouping *g, Group *group, const Node *node)
@@ -265,6 +267,7 @@ Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *lay
     *g = (Grouping){.arena = arena,
                     .graph = graph,
                     .layouts = layouts,
+                    .early = INT_MIN,
                     .of = ARENA_ARRAY(arena, Group *, graph->count + 1),
                     .pending = ARENA_ARRAY(arena, bool, graph->count + 1)};
     for (int i = 0; i < graph->count; i++) {

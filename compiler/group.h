@@ -26,6 +26,7 @@ typedef struct {
     Group **groups;
     int count;
     int sequence;
+    int early; /* the sequence of the next group of pending nodes alone: below all others */
 } Grouping;
 
 /* The node whose memory a view shows. */

@@ -1,20 +1,9 @@
-/* The graphs that a train section asks for: the forward graph, its loss and metrics, the gradients
- * and what the optimizer makes of them. */
-#include "autodiff.h"
-
-#include <math.h>
+/* The graphs that a train section asks for: the forward graph, its loss and metrics, and the phase
+ * that says what is to be minimised. autodiff (differentiate.c) makes gradients and updates of it. */
 #include <string.h>
 
 #include "build.h"
 #include "expr.h"
-
-static Node *hyper(Graph *graph, int field)
-{
-    static const char *const names[] = {"learning_rate", "iteration", "batch"};
-    AttrValue value = {.s = names[field], .i = field};
-    return node_new(graph, OP_hyper, 0, NULL, &value);
-}
-enum { HYPER_LEARNING_RATE, HYPER_ITERATION, HYPER_BATCH };
 
 /* Losses and metrics */
 
@@ -121,17 +110,10 @@ static Node *mean_loss(const Build *build, Graph *graph, const Measures *measure
 {
     graph->layer = "loss";
     graph->loc = build->train.losses[0].loc;
-    return node2(graph, OP_div, measures->loss, hyper(graph, HYPER_BATCH));
+    return node2(graph, OP_div, measures->loss, read_hyper(graph, "batch"));
 }
 
-/* Gradients */
-
-/* The trainable parameters of a graph, their nodes and gradients. */
-typedef struct {
-    Param **params;
-    Node **nodes, **gradients;
-    int count;
-} Trained;
+/* What is trained */
 
 /* The nodes that read parameters, by the parameters' ids. */
 static Node **param_nodes(const Build *build, const Graph *graph)
@@ -144,170 +126,29 @@ static Node **param_nodes(const Build *build, const Graph *graph)
     return nodes;
 }
 
-static Trained find_trained(Build *build, const Graph *graph)
+static void want(Graph *graph, Phase *phase, const char *name, Node *node, Loc loc)
+{
+    Wanted wanted = {name, node, loc};
+    ARENA_PUSH(graph->arena, phase->wanted, phase->wanted_count, wanted);
+}
+
+/* A phase that wants the gradients of all trainable parameters. */
+static Phase phase_of(Build *build, Graph *graph, Node *loss)
 {
     const Model *model = build->model;
     Node **nodes = param_nodes(build, graph);
-    Trained out = {ARENA_ARRAY(build->arena, Param *, model->params_count + 1),
-                   ARENA_ARRAY(build->arena, Node *, model->params_count + 1),
-                   ARENA_ARRAY(build->arena, Node *, model->params_count + 1), 0};
+    Phase phase = {.loss = loss};
     for (int i = 0; i < model->params_count; i++) {
-        Param *param = model->params[i];
-        if (param->role != NC_ROLE_WEIGHT || !param->trainable)
-            continue;
-        out.params[out.count] = param;
-        out.nodes[out.count++] = nodes[i];
+        const Param *param = model->params[i];
+        if (param->role == NC_ROLE_WEIGHT && param->trainable)
+            want(graph, &phase, param->name, nodes[i], param->loc);
     }
-    return out;
+    return phase;
 }
 
-/* The gradients of `loss` for `wanted`; zero where nothing flows. */
-static void differentiate(Graph *graph, Node *loss, Node *const *wanted, int count, Node **result)
+static void add_phase(Graph *graph, Phase phase)
 {
-    Node *one = constant(graph, 1);
-    backward(graph, &loss, &one, 1, wanted, count, result);
-    for (int i = 0; i < count; i++) {
-        if (!result[i])
-            result[i] = constant_of(graph, 0, wanted[i]->shape);
-    }
-}
-
-/* The optimizer */
-
-typedef struct {
-    Build *build;
-    Graph *graph;
-    Node *learning_rate, *step;
-    Node *clip; /* factor of global_clipnorm, or NULL */
-} Updater;
-
-static double option(const Updater *u, const char *key)
-{
-    const TrainSpec *train = &u->build->train;
-    const AttrValue *value = find_attr(train->optimizer_defs, train->optimizer_attrs, key);
-    const AttrDef *def = &train->optimizer_defs[value - train->optimizer_attrs];
-    return def->type == ATTR_NUMBER ? value->f : (double)value->i;
-}
-
-static Node *square_sum(Graph *graph, Node *g)
-{
-    unsigned all = (1u << g->shape.rank) - 1;
-    Node *sum = reduce(graph, OP_reduce_sum, node2(graph, OP_mul, g, g), all);
-    return reshape(graph, sum, scalar_shape());
-}
-
-/* limit / max(norm, limit) */
-static Node *norm_factor(Graph *graph, Node *squares, double limit)
-{
-    Node *bound = constant(graph, limit);
-    Node *norm = node1(graph, OP_sqrt, squares);
-    return node2(graph, OP_div, bound, node2(graph, OP_max, norm, bound));
-}
-
-static Node *global_factor(Updater *u, const Trained *trained)
-{
-    double limit = option(u, "global_clipnorm");
-    if (isinf(limit) || !trained->count)
-        return NULL;
-    Node *total = NULL;
-    for (int i = 0; i < trained->count; i++) {
-        Node *squares = square_sum(u->graph, trained->gradients[i]);
-        total = total ? node2(u->graph, OP_add, total, squares) : squares;
-    }
-    return norm_factor(u->graph, total, limit);
-}
-
-static Node *clipped(Updater *u, Node *g)
-{
-    double norm = option(u, "clipnorm"), value = option(u, "clipvalue");
-    Graph *graph = u->graph;
-    if (u->clip)
-        return node2(graph, OP_mul, g, u->clip);
-    if (!isinf(norm))
-        return node2(graph, OP_mul, g, norm_factor(graph, square_sum(graph, g), norm));
-    if (isinf(value))
-        return g;
-    Node *low = node2(graph, OP_max, g, constant(graph, -value));
-    return node2(graph, OP_min, low, constant(graph, value));
-}
-
-/* p - p * (weight_decay * learning_rate) */
-static Node *decayed(Updater *u, Node *p)
-{
-    double decay = option(u, "weight_decay");
-    if (isinf(decay) || decay == 0)
-        return p;
-    Node *share = node2(u->graph, OP_mul, u->learning_rate, constant(u->graph, decay));
-    return node2(u->graph, OP_sub, p, node2(u->graph, OP_mul, p, share));
-}
-
-static Param *slot_param(Updater *u, const Slot *slot, const Param *of)
-{
-    const char *name = arena_printf(u->build->arena, "%s/%s", of->name, slot->name);
-    Param *param = model_param(u->build->model, name, of->shape);
-    double first = slot->init ? option(u, slot->init) : 0;
-    param->role = NC_ROLE_SLOT;
-    param->init = (struct nc_init){NC_INIT_CONSTANT, first, 0};
-    param->loc = of->loc;
-    return param;
-}
-
-static bool slot_in_use(const Updater *u, const Slot *slot)
-{
-    return !slot->unless_zero || option(u, slot->unless_zero) != 0;
-}
-
-static Scope update_scope(Updater *u, Node *p, Node *g)
-{
-    const TrainSpec *train = &u->build->train;
-    Arena *arena = u->build->arena;
-    Scope scope = {0};
-    scope_attrs(u->graph, &scope, train->optimizer_defs, train->optimizer_attrs);
-    scope_set(arena, &scope, "learning_rate", u->learning_rate);
-    scope_set(arena, &scope, "t", u->step);
-    scope_set(arena, &scope, "p", p);
-    scope_set(arena, &scope, "g", g);
-    return scope;
-}
-
-static Node *next_of(Updater *u, const Scope *scope, const char *name)
-{
-    return scope_get(scope, arena_printf(u->build->arena, "%s'", name));
-}
-
-static void update_one(Updater *u, Param *param, Node *p, Node *gradient)
-{
-    const Optimizer *optimizer = u->build->train.optimizer;
-    Graph *graph = u->graph;
-    Param *state[4] = {0};
-    graph->layer = param->name;
-    graph->loc = param->loc;
-    Scope scope = update_scope(u, decayed(u, p), clipped(u, gradient));
-    for (int i = 0; i < 4 && optimizer->slots[i].name; i++) {
-        const Slot *slot = &optimizer->slots[i];
-        bool used = slot_in_use(u, slot);
-        state[i] = used ? slot_param(u, slot, param) : NULL;
-        scope_set(graph->arena, &scope, slot->name,
-                  used ? read_param(graph, state[i]) : constant(graph, 0));
-    }
-    expr_build(graph, NULL, (Loc){0}, optimizer->expr, &scope);
-    for (int i = 0; i < 4 && optimizer->slots[i].name; i++) {
-        if (state[i])
-            update_param(graph, state[i], next_of(u, &scope, optimizer->slots[i].name));
-    }
-    update_param(graph, param, next_of(u, &scope, "p"));
-}
-
-static void update_all(Build *build, Graph *graph, const Trained *trained)
-{
-    Updater u = {.build = build, .graph = graph};
-    graph->layer = build->train.optimizer->record.name;
-    graph->loc = (Loc){0};
-    u.learning_rate = hyper(graph, HYPER_LEARNING_RATE);
-    u.step = hyper(graph, HYPER_ITERATION);
-    u.clip = global_factor(&u, trained);
-    for (int i = 0; i < trained->count; i++)
-        update_one(&u, trained->params[i], trained->nodes[i], trained->gradients[i]);
+    ARENA_PUSH(graph->arena, graph->phases, graph->phases_count, phase);
 }
 
 /* The graphs */
@@ -317,10 +158,11 @@ static Graph *train_graph(Build *build)
     GraphParts parts;
     build_forward(build, FOR_TRAIN, &parts);
     Measures measures = measure(build, &parts);
-    Node *loss = mean_loss(build, parts.graph, &measures);
-    Trained trained = find_trained(build, parts.graph);
-    differentiate(parts.graph, loss, trained.nodes, trained.count, trained.gradients);
-    update_all(build, parts.graph, &trained);
+    Phase phase = phase_of(build, parts.graph, mean_loss(build, parts.graph, &measures));
+    OptimizerUse *optimizer = ARENA_NEW(build->arena, OptimizerUse);
+    *optimizer = build->train.optimizer;
+    phase.optimizer = optimizer;
+    add_phase(parts.graph, phase);
     add_outputs(build, parts.graph, &measures);
     return parts.graph;
 }
@@ -341,19 +183,11 @@ static Graph *grad_graph(Build *build)
     build_forward(build, FOR_GRAD, &parts);
     Measures measures = measure(build, &parts);
     Node *loss = mean_loss(build, parts.graph, &measures);
-    Trained trained = find_trained(build, parts.graph);
-    int count = trained.count + model->inputs_count;
-    Node **wanted = ARENA_ARRAY(build->arena, Node *, count);
-    Node **result = ARENA_ARRAY(build->arena, Node *, count);
-    memcpy(wanted, trained.nodes, sizeof(Node *) * (size_t)trained.count);
-    memcpy(wanted + trained.count, parts.inputs, sizeof(Node *) * (size_t)model->inputs_count);
-    differentiate(parts.graph, loss, wanted, count, result);
-    graph_output(parts.graph, "loss", loss, build->train.losses[0].loc);
-    for (int i = 0; i < trained.count; i++)
-        graph_output(parts.graph, trained.params[i]->name, result[i], trained.params[i]->loc);
+    Phase phase = phase_of(build, parts.graph, loss);
     for (int i = 0; i < model->inputs_count; i++)
-        graph_output(parts.graph, model->inputs[i].name, result[trained.count + i],
-                     model->inputs[i].loc);
+        want(parts.graph, &phase, model->inputs[i].name, parts.inputs[i], model->inputs[i].loc);
+    add_phase(parts.graph, phase);
+    graph_output(parts.graph, "loss", loss, build->train.losses[0].loc);
     return parts.graph;
 }
 

@@ -5,6 +5,10 @@
 #include "graph/graph.h"
 #include "program.h"
 
+/* differentiate.c: gradients and updates from a graph's phases. */
+struct Model;
+void differentiate(struct Model *model, Graph *graph);
+
 /* expand.c: one composite node as an expression over simpler ops, in the same graph. */
 Node *expand_node(Graph *graph, const Op *op, Node *const *in, int inputs, const AttrValue *attrs,
                   const char *text, Node *y, Node *g);

@@ -20,6 +20,19 @@ static inline void nc_float_mode_restore(unsigned mode)
 {
     _mm_setcsr(mode);
 }
+#elif defined(__aarch64__) && defined(__GNUC__)
+static inline unsigned nc_float_mode_fast(void)
+{
+    unsigned long before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | 1UL << 24));
+    return (unsigned)before;
+}
+
+static inline void nc_float_mode_restore(unsigned mode)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"((unsigned long)mode));
+}
 #else
 static inline unsigned nc_float_mode_fast(void)
 {

@@ -77,10 +77,6 @@ void nc_predict(struct nc_session *session, const struct nc_samples *samples, vo
 void nc_gradient(struct nc_session *session, const struct nc_samples *samples,
                  void *const *outputs);
 
-/* For this thread and those that it starts: numbers below 1e-38 count as 0. An optimizer's averages
- * decay into them, and each costs some hundred cycles. */
-void nc_flush_denormals(void);
-
 double nc_seconds(void); /* of a clock that only goes forward */
 
 #endif

@@ -54,7 +54,6 @@ bool job_start(Job *job, unsigned uses)
                                       : backend_open(&request, (BackendKind)job->args->backend);
     if (!job->backend)
         return false;
-    nc_flush_denormals();
     if (job->args->threads != 1)
         job->pool = nc_pool_new((int)job->args->threads);
     struct nc_session *s = &job->session;

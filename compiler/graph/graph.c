@@ -147,6 +147,12 @@ const Param *node_param(const Node *node)
     return node->op == OP_param || node->op == OP_update ? node->attr[0].ptr : NULL;
 }
 
+Node *read_hyper(Graph *graph, const char *field)
+{
+    AttrValue value = {.s = field};
+    return node_new(graph, OP_hyper, 0, NULL, &value);
+}
+
 Node *reshape(Graph *graph, Node *x, Shape shape)
 {
     if (shape_equal(x->shape, shape))

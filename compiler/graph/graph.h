@@ -54,11 +54,19 @@ typedef struct {
     Loc loc;
 } Output;
 
-/* What one phase of a training step minimises. */
+/* A node whose gradient a phase wants: a parameter that it trains, or an input. */
+typedef struct {
+    const char *name;
+    Node *node;
+    Loc loc;
+} Wanted;
+
+/* One phase of a training step: what it minimises, over what, and how. */
 typedef struct {
     Node *loss;
-    Param **params; /* the ones it trains */
-    int params_count;
+    Wanted *wanted;
+    int wanted_count;
+    const struct OptimizerUse *optimizer; /* NULL: the gradients become outputs */
 } Phase;
 
 struct Graph {
@@ -104,6 +112,7 @@ bool is_constant(const Node *node, double *value);    /* of any shape */
 Node *read_param(Graph *graph, const Param *param);
 Node *update_param(Graph *graph, const Param *param, Node *value);
 const Param *node_param(const Node *node); /* of param and update nodes, else NULL */
+Node *read_hyper(Graph *graph, const char *field); /* see OP(hyper) */
 Node *reshape(Graph *graph, Node *x, Shape shape);
 Node *reduce(Graph *graph, OpKind op, Node *x, unsigned axes); /* bit k: axis k; keeps dims as 1 */
 Node *transpose(Graph *graph, Node *x, const int *perm);

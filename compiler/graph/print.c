@@ -19,8 +19,13 @@ static void print_attr(Str *out, const AttrDef *def, const AttrValue *value, con
         break;
     case ATTR_INTS:
         str_add(out, "[");
-        for (int i = 0; i < value->count; i++)
-            str_printf(out, "%s%lld", i ? ", " : "", (long long)value->list[i]);
+        for (int i = 0; i < value->count; i++) {
+            str_add(out, i ? ", " : "");
+            if (value->list[i] == BATCH)
+                str_add(out, "n");
+            else
+                str_printf(out, "%lld", (long long)value->list[i]);
+        }
         str_add(out, "]");
         break;
     case ATTR_CHOICE:

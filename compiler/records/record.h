@@ -68,6 +68,13 @@ typedef struct {
 } Optimizer;
 #define OPTIMIZER(ident) const Optimizer optimizer_##ident
 
+/* An optimizer as a spec asks for it. */
+typedef struct OptimizerUse {
+    const Optimizer *optimizer;
+    const AttrDef *defs;
+    const AttrValue *attrs;
+} OptimizerUse;
+
 /* The attributes of an optimizer: its own, then those that all have (clipping, weight decay). */
 AttrDef *optimizer_attrs(Arena *arena, const Optimizer *optimizer);
 

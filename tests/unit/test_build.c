@@ -55,6 +55,10 @@ static Model *build_text(const char *text)
     if (!model->spec || !build(model))
         fail_msg("%s", diag->text.text);
     assert_int_equal(diag->errors, 0);
+    if (model->train) {
+        differentiate(model, model->train);
+        differentiate(model, model->grad);
+    }
     model->predict = lowered(model->predict);
     model->train = lowered(model->train);
     model->eval = lowered(model->eval);
