@@ -34,6 +34,7 @@ RUNTIME   := $(filter-out runtime/native.c runtime/data/npz.c,\
 NATIVE    := $(ISAS:%=$(B)/runtime/native_%.o)
 OBJECTS   := $(patsubst %.c,$(B)/%.o,$(COMPILER) $(RUNTIME)) $(NATIVE)
 PLUGIN    := runtime/data/npz.c runtime/data/npy.c runtime/data/file.c runtime/data/array.c
+HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 SOURCES   := $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] runtime/*/*.[ch] \
                tests/*/*.c bench/*.c))
@@ -87,14 +88,67 @@ $(B)/npz.so: $(PLUGIN) | $(GENERATED)
 	@echo '  LINK $@'
 	$(V)$(CC) $(CFLAGS) -shared -fvisibility=hidden -Wl,-Bsymbolic $(PLUGIN) -lzip -MF $(B)/npz.d -o $@
 
-.PHONY: all
 
 # ---- tests --------------------------------------------------------------------------------------
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(OBJECTS)
+$(B)/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(HELPERS) $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	$(V)$(CC) $(SAN) $^ -lcmocka $(LDLIBS) -o $@
 
+$(B)/tests/unit/test_vocab.o: CFLAGS += -ffp-contract=off
+
+unit: $(UNIT)
+
+check: deps
+	@$(MAKE) --no-print-directory all unit
+	@B=$(B) tests/run.sh
+
+# Everything once under AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own.
+asan:
+	@$(MAKE) --no-print-directory B=build/asan OPT='-O1 -g' \
+	   SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all unit
+	@B=build/asan tests/run.sh unit errors
+
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+
+# Each parser for a minute under libFuzzer.
+fuzz: $(GENERATED)
+	@B=$(B) SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
+
+bench: all
+	@bench/run.sh
+
+# ---- for people ---------------------------------------------------------------------------------
+
+DEBIAN := gcc g++ clang make pkg-config tcc libtcc-dev libyaml-dev zlib1g-dev libjansson-dev \
+          libzip-dev libcmocka-dev
+
+# Installs the packages of the list that are missing; does nothing where all are there.
+deps:
+	@missing=; for p in $(DEBIAN); do \
+	   dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	 done; \
+	 if [ -n "$$missing" ]; then \
+	   command -v apt-get >/dev/null || { echo "please install:$$missing"; exit 1; }; \
+	   sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	   echo "installing:$$missing"; \
+	   $$sudo apt-get update -qq && \
+	   DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing \
+	     >/dev/null; \
+	 fi
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	$(B)/netcc train examples/digits/digits.yaml --out $(B)/demo --show 6
+
+format:
+	@clang-format -i $(SOURCES)
+
+clean:
+	rm -rf $(B)
+
 .SECONDARY:
+.PHONY: all unit check asan fuzz bench deps demo format clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
