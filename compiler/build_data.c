@@ -6,6 +6,7 @@
 static const AttrDef scaling_attrs[] = {
     {"scale", ATTR_NUMBER, "1", "every input is multiplied by it", 0, 0, NULL},
     {"offset", ATTR_NUMBER, "0", "added to every input after scale", 0, 0, NULL},
+    {"one_hot", ATTR_BOOL, "false", "whole-number labels become rows of 0 and 1", 0, 0, NULL},
     ATTRS_END};
 
 static const char *const section_keys[] = {"train", "test", "validation", NULL};
@@ -27,6 +28,7 @@ bool read_scaling(Build *build, const Yaml *data)
         return false;
     build->scale = find_attr(scaling_attrs, values, "scale")->f;
     build->offset = find_attr(scaling_attrs, values, "offset")->f;
+    build->model->one_hot = find_attr(scaling_attrs, values, "one_hot")->i;
     return true;
 }
 
@@ -191,7 +193,7 @@ static bool digits_fit(Build *build, Loc loc)
     if (model->targets_count > 1)
         return diag_error(build->diag, loc, "digits have one target, but the model has %d",
                           model->targets_count);
-    if (!model->targets_count || target->shape.rank == 1)
+    if (!model->targets_count || target->shape.rank == 1 || model->one_hot)
         return true;
     diag_error(build->diag, loc,
                "the targets of digits are class numbers, [n], but the loss wants %s",

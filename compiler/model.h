@@ -58,6 +58,7 @@ struct Model {
     int metrics_count;
 
     TrainOptions train_options;
+    bool one_hot; /* whole-number labels become rows of 0 and 1 where a target is such rows */
     DataSource train_data, test_data, validation_data;
 
     /* One table of parameters, four graphs. Outputs:

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "weights.h"
@@ -88,9 +89,50 @@ static bool check_labels(Job *job, const Check *c, int64_t classes)
     return true;
 }
 
-static bool check_target(Job *job, const Check *c, int target)
+/* ---- one-hot rows ------------------------------------------------------------------------------ */
+
+/* Does the array hold one label where the port holds a row of classes? */
+static bool holds_labels(const struct nc_array *array, const struct nc_port *port)
+{
+    struct nc_port label = *port;
+    label.rank--;
+    return port->rank && !fits(array, port) && fits(array, &label);
+}
+
+/* Labels become rows of 0 and 1, in memory: one byte a class. */
+static bool expand_labels(Job *job, const Check *c, struct nc_array *array)
+{
+    int64_t classes = c->port->shape[c->port->rank - 1];
+    int64_t labels = array->shape[0] * array->row_elements;
+    if (!check_labels(job, c, classes))
+        return false;
+    unsigned char *rows = calloc((size_t)labels, (size_t)classes);
+    if (!rows)
+        return diag_error(job->diag, c->loc, "no memory for %lld one-hot rows", (long long)labels);
+    float *values = ARENA_ARRAY(job->arena, float, array->row_elements);
+    for (int64_t i = 0; i < array->shape[0]; i++) {
+        uint32_t index = (uint32_t)i;
+        nc_array_gather(array, &index, 1, values, sizeof *values);
+        for (int64_t k = 0; k < array->row_elements; k++)
+            rows[(i * array->row_elements + k) * classes + (int64_t)values[k]] = 1;
+    }
+    struct nc_array expanded = {.dtype = NC_U8,
+                                .rank = c->port->rank + 1,
+                                .shape = {array->shape[0]},
+                                .row_elements = c->port->elements,
+                                .data = rows,
+                                .block = rows};
+    memcpy(expanded.shape + 1, c->port->shape, sizeof(int64_t) * (size_t)c->port->rank);
+    nc_array_close(array);
+    *array = expanded;
+    return true;
+}
+
+static bool check_target(Job *job, const Check *c, int target, struct nc_array *array)
 {
     int64_t classes = sparse_classes(job->nc, target);
+    if (job->model->one_hot && holds_labels(array, c->port))
+        return expand_labels(job, c, array);
     return check_shape(job, c) && (!classes || check_labels(job, c, classes));
 }
 
@@ -153,7 +195,7 @@ static bool open_side(Job *job, const DataSource *source, bool is_target, Sample
                              list[i].loc};
         if (!is_target && at == 0)
             out->samples.count = *rows_of(arrays);
-        if (!(is_target ? check_target(job, &check, at) : check_shape(job, &check)))
+        if (!(is_target ? check_target(job, &check, at, &arrays[at]) : check_shape(job, &check)))
             return false;
     }
     return true;
@@ -193,7 +235,7 @@ static bool open_digits(Job *job, const DataSource *source, Samples *out)
     out->samples.count = source->count;
     const Check x = {&out->inputs[0], &job->nc->inputs[0], "input", NULL, source->loc};
     const Check y = {&out->targets[0], &job->nc->targets[0], "target", NULL, source->loc};
-    return check_shape(job, &x) && check_target(job, &y, 0);
+    return check_shape(job, &x) && check_target(job, &y, 0, &out->targets[0]);
 }
 
 static Samples samples_new(Job *job)
@@ -285,7 +327,7 @@ static bool open_file_side(Job *job, const Texts *files, bool is_target, Samples
         if (!open_file(job, path, &arrays[at]))
             return false;
         const Check check = {&arrays[at], &ports[at], role, path, {0}};
-        if (!(is_target ? check_target(job, &check, at) : check_shape(job, &check)))
+        if (!(is_target ? check_target(job, &check, at, &arrays[at]) : check_shape(job, &check)))
             return false;
         if (!is_target && i == 0)
             out->samples.count = *rows_of(&arrays[at]);
