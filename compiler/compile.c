@@ -5,6 +5,7 @@
 
 #include "layout.h"
 #include "passes.h"
+#include "train.h"
 
 const char *const pass_names[] = {"build", "autodiff", "expand", "simplify", "layout",
                                   "fuse",  "schedule", "plan",   "emit",     NULL};
@@ -22,6 +23,16 @@ static Graph **graph_slot(Model *model, int i)
 }
 
 static const char *const graph_names[] = {"predict", "train", "eval", "grad"};
+
+/* Only the entries that a command calls are compiled. */
+static void drop_unused_graphs(Model *model, unsigned uses)
+{
+    static const unsigned use_of[] = {NC_PREDICTS, NC_TRAINS, NC_EVALUATES, NC_DIFFERENTIATES};
+    for (int i = 0; uses && i < 4; i++) {
+        if (!(uses & use_of[i]))
+            *graph_slot(model, i) = NULL;
+    }
+}
 
 static bool dumps(const Compilation *c, const char *pass)
 {
@@ -81,7 +92,8 @@ static void place_params(Program *program)
 
 static Entry *compile_graph(const char *name, Graph *graph, const Program *program)
 {
-    return graph ? fuse(program->model->arena, name, graph, program->batch) : NULL;
+    const Model *model = program->model;
+    return graph ? fuse(model->arena, name, graph, model->params_count, program->batch) : NULL;
 }
 
 static void each_entry(const Program *program, void (*pass)(Entry *, int64_t))
@@ -113,6 +125,7 @@ Program *compile_model(Model *model, const CompileOptions *options)
     program->batch = options->batch                 ? options->batch
                      : model->train_options.present ? model->train_options.batch_size
                                                     : 1;
+    drop_unused_graphs(model, options->uses);
     after_graphs(&c, "build");
     for (int i = 0; i < 4; i++) {
         if (*graph_slot(model, i))

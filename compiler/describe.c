@@ -67,6 +67,9 @@ struct nc_model *describe(Arena *arena, const Program *program, size_t real_byte
     for (int i = 0; i < model->params_count; i++)
         params[i] = describe_param(model->params[i]);
     struct nc_model *result = ARENA_NEW(arena, struct nc_model);
+    struct nc_entry predict = describe_entry(arena, program->predict, real_bytes);
+    predict.outputs_count = model->outputs_count;
+    predict.outputs = describe_ports(arena, model->outputs, model->outputs_count);
     *result = (struct nc_model){
         .abi = NC_ABI,
         .name = model->name,
@@ -80,7 +83,7 @@ struct nc_model *describe(Arena *arena, const Program *program, size_t real_byte
         .inputs = describe_ports(arena, model->inputs, model->inputs_count),
         .targets = describe_ports(arena, model->targets, model->targets_count),
         .parameters = params,
-        .predict = describe_entry(arena, program->predict, real_bytes),
+        .predict = predict,
         .train = describe_entry(arena, program->train, real_bytes),
         .eval = describe_entry(arena, program->eval, real_bytes),
         .grad = describe_entry(arena, program->grad, real_bytes),

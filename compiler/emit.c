@@ -9,7 +9,7 @@
 
 typedef struct EmittedKernel EmittedKernel;
 struct EmittedKernel {
-    EmittedKernel *next;
+    EmittedKernel *next, *next_name;
     const char *body; /* with PLACEHOLDER for its name */
     const char *name;
 };
@@ -105,11 +105,10 @@ static unsigned hash_text(const char *text)
 
 static bool has_name(const Emitter *emitter, const char *name)
 {
-    for (int i = 0; i < 1024; i++) {
-        for (const EmittedKernel *k = emitter->buckets[i]; k; k = k->next) {
-            if (!strcmp(k->name, name))
-                return true;
-        }
+    for (const EmittedKernel *k = emitter->by_name[hash_text(name) % EMIT_BUCKETS]; k;
+         k = k->next_name) {
+        if (!strcmp(k->name, name))
+            return true;
     }
     return false;
 }
@@ -142,14 +141,17 @@ static void add_function(Emitter *emitter, const char *body, const char *name)
 static const char *emit_kernel(Emitter *emitter, const Kernel *kernel)
 {
     char *body = kernel_body(emitter, kernel);
-    EmittedKernel **bucket = &emitter->buckets[hash_text(body) % 1024];
+    EmittedKernel **bucket = &emitter->buckets[hash_text(body) % EMIT_BUCKETS];
     for (EmittedKernel *k = *bucket; k; k = k->next) {
         if (!strcmp(k->body, body))
             return k->name;
     }
     EmittedKernel *k = ARENA_NEW(emitter->arena, EmittedKernel);
-    *k = (EmittedKernel){*bucket, body, kernel_name(emitter, kernel)};
+    *k = (EmittedKernel){.next = *bucket, .body = body, .name = kernel_name(emitter, kernel)};
     *bucket = k;
+    EmittedKernel **names = &emitter->by_name[hash_text(k->name) % EMIT_BUCKETS];
+    k->next_name = *names;
+    *names = k;
     add_function(emitter, body, k->name);
     return k->name;
 }
@@ -269,6 +271,24 @@ static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *ker
     }
 }
 
+/* Do the kernel calls name `word`? Every call names n and hyper, threaded ones env. */
+static bool calls_mention(const TemplateRecord *bind, const char *word)
+{
+    if (!strcmp(word, "n") || !strcmp(word, "hyper"))
+        return true;
+    const TemplateRecord *const *items;
+    int count = template_get_list(bind, "calls", &items);
+    for (int i = 0; i < count; i++) {
+        if (!template_get_int(items[i], "call"))
+            continue;
+        if (mentions(template_get_text(items[i], "in"), word) ||
+            mentions(template_get_text(items[i], "out"), word) ||
+            (!strcmp(word, "env") && template_get_int(items[i], "threads")))
+            return true;
+    }
+    return false;
+}
+
 static char *expand_entry(Emitter *emitter, TemplateRecord *bind)
 {
     Str text = str_new(emitter->arena);
@@ -288,11 +308,9 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
     add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
     template_list(bind, "locals");
     template_list(bind, "unused");
-    char *without_locals = expand_entry(emitter, bind);
-    const char *body = strchr(without_locals, '{');
     for (int i = 0; i < form->locals_count; i++) {
         const Local *local = &form->locals[i];
-        if (!mentions(body, local->name))
+        if (!local->certain && !calls_mention(bind, local->name))
             continue;
         TemplateRecord *item = template_item(bind, "locals");
         bool pointer = local->type[strlen(local->type) - 1] == '*';
@@ -300,9 +318,8 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
                                                         pointer ? "" : " ", local->name));
         template_text(item, "value", local->value);
     }
-    const char *with_locals = strchr(expand_entry(emitter, bind), '{');
     for (int i = 0; form->parameters && form->parameters[i]; i++) {
-        if (!mentions(with_locals, form->parameters[i]))
+        if (!calls_mention(bind, form->parameters[i]))
             template_text(template_item(bind, "unused"), "name", form->parameters[i]);
     }
     return expand_entry(emitter, bind);
@@ -326,26 +343,28 @@ char *emit_prelude(Arena *arena, EmitTarget target)
     return text.text;
 }
 
-static bool uses(const Entry *entry, BufferKind kind, int index)
+/* How many of the caller's arrays of a kind the entry touches: 1 + the highest index. */
+static int arrays_used(const Entry *entry, BufferKind kind)
 {
+    int count = 0;
     for (int i = 0; i < entry->buffers_count; i++) {
         const Buffer *b = entry->buffers[i];
-        if (b->kind == kind && b->first >= 0 && (index < 0 || b->index == index))
-            return true;
+        if (b->kind == kind && b->first >= 0 && b->index >= count)
+            count = b->index + 1;
     }
-    return false;
+    return count;
 }
 
 /* The entry as the drivers call it: everything comes out of one struct nc_call. */
 static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
 {
-    static const Local fixed[] = {{"const long", "n", "call->n"},
-                                  {"const struct nc_env *", "env", "call->env"},
-                                  {"const struct nc_hyper *", "hyper", "call->hyper"},
-                                  {"const nc_real", "batch", "(nc_real)n"},
-                                  {"nc_real *", "arena", "(nc_real *)call->arena"},
-                                  {"nc_real *", "weights", "(nc_real *)call->weights"},
-                                  {"nc_real *", "state", "(nc_real *)call->state"}};
+    static const Local fixed[] = {{"const long", "n", "call->n", true},
+                                  {"const struct nc_env *", "env", "call->env", false},
+                                  {"const struct nc_hyper *", "hyper", "call->hyper", true},
+                                  {"const nc_real", "batch", "(nc_real)n", false},
+                                  {"nc_real *", "arena", "(nc_real *)call->arena", false},
+                                  {"nc_real *", "weights", "(nc_real *)call->weights", false},
+                                  {"nc_real *", "state", "(nc_real *)call->state", false}};
     static const struct {
         BufferKind kind;
         const char *name, *field, *type;
@@ -357,14 +376,15 @@ static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
     Local *locals = NULL;
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         ARENA_PUSH(arena, locals, form.locals_count, fixed[i]);
-    for (int i = 0; i < 3 * entry->buffers_count; i++) {
-        int kind = i % 3, index = i / 3;
-        if (!uses(entry, arrays[kind].kind, index))
-            continue;
-        Local local = {arrays[kind].type, arena_printf(arena, "%s%d", arrays[kind].name, index),
-                       arena_printf(arena, "(%s)call->%s[%d]", arrays[kind].type,
-                                    arrays[kind].field, index)};
-        ARENA_PUSH(arena, locals, form.locals_count, local);
+    for (int k = 0; k < 3; k++) {
+        int count = arrays_used(entry, arrays[k].kind);
+        for (int i = 0; i < count; i++) {
+            Local local = {arrays[k].type, arena_printf(arena, "%s%d", arrays[k].name, i),
+                           arena_printf(arena, "(%s)call->%s[%d]", arrays[k].type,
+                                        arrays[k].field, i),
+                           true};
+            ARENA_PUSH(arena, locals, form.locals_count, local);
+        }
     }
     form.locals = locals;
     form.signature = arena_printf(arena,

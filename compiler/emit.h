@@ -6,13 +6,14 @@
 #include "chain.h"
 #include "compile.h"
 
+enum { EMIT_BUCKETS = 1024 };
+
 typedef struct {
     Arena *arena;
     const Program *program;
     Style style;
     Str functions; /* text of the kernels, each once */
-    struct EmittedKernel *buckets[1024];
-    int count;
+    struct EmittedKernel *buckets[EMIT_BUCKETS], *by_name[EMIT_BUCKETS];
 } Emitter;
 
 Emitter *emitter_new(Arena *arena, const Program *program, Style style);
@@ -20,6 +21,7 @@ Emitter *emitter_new(Arena *arena, const Program *program, Style style);
 /* One local variable of an entry function. */
 typedef struct {
     const char *type, *name, *value;
+    bool certain; /* used, whatever the calls name */
 } Local;
 
 /* How an entry function looks from outside. */

@@ -159,7 +159,7 @@ static void push(Arena *arena, const char ***list, int *count, const char *text)
 static void push_local(const Product *p, Local **locals, int *count, const char *type,
                        const char *name, const char *value)
 {
-    Local local = {type, name, value};
+    Local local = {type, name, value, false};
     ARENA_PUSH(p->arena, *locals, *count, local);
 }
 

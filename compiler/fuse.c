@@ -9,6 +9,12 @@
 #include "layout.h"
 #include "passes.h"
 
+/* Who reads a node, itself or through views. */
+typedef struct {
+    const Node **items;
+    int count;
+} Users;
+
 typedef struct Fusion Fusion;
 struct Fusion {
     Arena *arena;
@@ -18,6 +24,8 @@ struct Fusion {
     const Layout **layouts;
     int64_t batch;
     BufferRef *place;  /* by node id (bases only): where its value is */
+    Users *users;      /* by node id (bases only) */
+    Buffer **states;   /* by parameter id: its buffer; shared with the bodies of scans */
     Kernel ***kernels; /* the list under construction */
     int *kernels_count;
 };
@@ -75,12 +83,9 @@ static Buffer *param_buffer(Fusion *f, const Node *node)
 {
     const Param *param = node_param(node);
     BufferKind kind = param->role == NC_ROLE_SLOT ? BUFFER_STATE : BUFFER_WEIGHTS;
-    for (int i = 0; i < f->entry->buffers_count; i++) {
-        Buffer *buffer = f->entry->buffers[i];
-        if (buffer->kind == kind && buffer->index == param->id)
-            return buffer;
-    }
-    Buffer *buffer = new_buffer(f, kind, node);
+    if (f->states[param->id])
+        return f->states[param->id];
+    Buffer *buffer = f->states[param->id] = new_buffer(f, kind, node);
     buffer->index = param->id;
     buffer->offset = param->offset;
     buffer->field = param->name;
@@ -185,12 +190,13 @@ static void add_store(Fusion *f, Kernel *kernel, const Node *node, BufferRef to)
 /* Is the value of `node` needed outside `group`? */
 static bool needed_outside(const Fusion *f, const Group *group, const Node *node)
 {
-    for (int i = node->id + 1; i < f->graph->count; i++) {
-        const Node *user = f->graph->nodes[i];
+    const Users *users = &f->users[node->id];
+    for (int i = 0; i < users->count; i++) {
+        const Node *user = users->items[i];
+        if (f->grouping->of[user->id] != group || user == group->anchor)
+            return true;
         for (int k = 0; k < user->inputs; k++) {
-            if (base_of(user->in[k]) != node || user->op == OP_reshape)
-                continue;
-            if (f->grouping->of[user->id] != group || user == group->anchor || user->in[k] != node)
+            if (base_of(user->in[k]) == node && user->in[k] != node)
                 return true;
         }
     }
@@ -199,6 +205,20 @@ static bool needed_outside(const Fusion *f, const Group *group, const Node *node
             return true;
     }
     return false;
+}
+
+static Users *find_users(Arena *arena, const Graph *graph)
+{
+    Users *users = ARENA_ARRAY(arena, Users, graph->count + 1);
+    for (int i = 0; i < graph->count; i++) {
+        const Node *user = graph->nodes[i];
+        for (int k = 0; k < user->inputs && user->op != OP_reshape; k++) {
+            Users *of = &users[base_of(user->in[k])->id];
+            if (!of->count || of->items[of->count - 1] != user)
+                ARENA_PUSH(arena, of->items, of->count, user);
+        }
+    }
+    return users;
 }
 
 static void mark_in_place(Kernel *kernel)
@@ -442,6 +462,8 @@ static void build_scan(Fusion *f, const Group *group)
                               .graph = body,
                               .batch = f->batch,
                               .place = ARENA_ARRAY(f->arena, BufferRef, body->count + 1),
+                              .users = find_users(f->arena, body),
+                              .states = f->states,
                               .kernels = &loop->body,
                               .kernels_count = &loop->body_count},
                     .scan = scan,
@@ -463,36 +485,41 @@ static void build_scan(Fusion *f, const Group *group)
 
 /* ---- states and outputs ---------------------------------------------------------------------- */
 
-static bool reads_param(const Node *node, const Param *param)
+/* The node that reads a state in this graph (simplify leaves one at most), or NULL. */
+static const Node *reader_of(const Fusion *f, const Param *param)
 {
-    for (int i = 0; i < node->inputs; i++) {
-        const Node *base = base_of(node->in[i]);
-        if (base->op == OP_param && node_param(base) == param)
-            return true;
-    }
-    return false;
+    const Buffer *buffer = f->states[param->id];
+    return buffer && buffer->node->op == OP_param ? buffer->node : NULL;
 }
 
 /* May the group that computes the next version write over the old one? Not if a later group still
  * reads that, nor if it reads it itself other than cell by cell. */
 static bool may_overwrite(const Fusion *f, const Group *writer, const Param *param, Shape shape)
 {
-    for (int i = 0; i < f->graph->count; i++) {
-        const Node *node = f->graph->nodes[i];
-        if (!reads_param(node, param) || node->op == OP_reshape)
+    const Node *old = reader_of(f, param);
+    const Users *users = old ? &f->users[old->id] : NULL;
+    for (int i = 0; users && i < users->count; i++) {
+        const Node *user = users->items[i];
+        const Group *reader = f->grouping->of[user->id];
+        bool direct = false;
+        for (int k = 0; k < user->inputs; k++)
+            direct |= user->in[k] == old;
+        if (user->op == OP_update || (reader && direct && group_before(reader, writer)))
             continue;
-        const Group *reader = f->grouping->of[node->id];
-        if (node->op == OP_update || (reader && group_before(reader, writer)))
-            continue;
-        if (reader != writer || node == writer->anchor || !shape_equal(writer->domain, shape))
-            return false;
-    }
-    for (int i = 0; i < f->graph->count; i++) {
-        const Node *node = f->graph->nodes[i];
-        if (node->op == OP_reshape && reads_param(node, param))
+        if (!direct || reader != writer || user == writer->anchor ||
+            !shape_equal(writer->domain, shape))
             return false;
     }
     return true;
+}
+
+/* States get their buffers first, so that their readers are known. */
+static void place_states(Fusion *f)
+{
+    for (int i = 0; i < f->graph->count; i++) {
+        if (f->graph->nodes[i]->op == OP_param)
+            param_buffer(f, f->graph->nodes[i]);
+    }
 }
 
 static void place_updates(Fusion *f)
@@ -553,7 +580,7 @@ static void fuse_graph(Fusion *f)
     }
 }
 
-Entry *fuse(Arena *arena, const char *name, const Graph *graph, int64_t batch)
+Entry *fuse(Arena *arena, const char *name, const Graph *graph, int params_count, int64_t batch)
 {
     Entry *entry = ARENA_NEW(arena, Entry);
     entry->name = name;
@@ -564,9 +591,12 @@ Entry *fuse(Arena *arena, const char *name, const Graph *graph, int64_t batch)
                 .layouts = lay_out(graph, arena),
                 .batch = batch,
                 .place = ARENA_ARRAY(arena, BufferRef, graph->count + 1),
+                .users = find_users(arena, graph),
+                .states = ARENA_ARRAY(arena, Buffer *, params_count + 1),
                 .kernels = &entry->kernels,
                 .kernels_count = &entry->kernels_count};
     f.grouping = group_nodes(arena, graph, f.layouts);
+    place_states(&f);
     place_updates(&f);
     place_outputs(&f);
     fuse_graph(&f);

@@ -97,22 +97,6 @@ static const Node *captured_input(const Node *scan, int k)
     return NULL;
 }
 
-static bool used_in_panels(const Graph *graph, const Node *node)
-{
-    for (int i = 0; i < graph->count; i++) {
-        const Node *user = graph->nodes[i];
-        for (int k = 0; k < user->inputs; k++) {
-            if (user->in[k] != node)
-                continue;
-            const Node *inner = user->op == OP_scan ? captured_input(user, k) : NULL;
-            if (read_in_panels(user, k) ||
-                (inner && used_in_panels(attr(user, "body")->ptr, inner)))
-                return true;
-        }
-    }
-    return false;
-}
-
 /* Union-find over the matrices of a graph. */
 static int root(int *parent, int i)
 {
@@ -223,17 +207,35 @@ static Classes find_classes(const Graph *graph, Arena *arena, bool settled)
     return c;
 }
 
-/* Every matrix that some graph reads as panels. */
+/* Is the scan's input k, where it is captured, read as panels in the body? */
+static bool captured_in_panels(const Node *scan, int k)
+{
+    const Node *inner = captured_input(scan, k);
+    const Graph *body = attr(scan, "body")->ptr;
+    for (int i = 0; inner && i < body->count; i++) {
+        for (int j = 0; j < body->nodes[i]->inputs; j++) {
+            if (body->nodes[i]->in[j] == inner && read_in_panels(body->nodes[i], j))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Panels for every matrix that some graph reads so. */
 static void want_panels(Arena *arena, Param *const *params, const Graph *graph)
 {
     for (int i = 0; i < graph->count; i++) {
-        const Param *read = node_param(graph->nodes[i]);
-        if (!read || !is_matrix(graph->nodes[i]) || !used_in_panels(graph, graph->nodes[i]))
-            continue;
-        Param *param = params[read->id];
-        if (!param->layout)
-            param->layout =
-                layout_panels(arena, param->shape, layout_default_width(param->shape.dim[1]));
+        const Node *user = graph->nodes[i];
+        for (int k = 0; k < user->inputs; k++) {
+            const Node *read = user->in[k];
+            if (read->op != OP_param || !is_matrix(read) ||
+                !(read_in_panels(user, k) || (user->op == OP_scan && captured_in_panels(user, k))))
+                continue;
+            Param *param = params[node_param(read)->id];
+            if (!param->layout)
+                param->layout =
+                    layout_panels(arena, param->shape, layout_default_width(param->shape.dim[1]));
+        }
     }
 }
 

@@ -26,7 +26,7 @@ void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, in
 
 /* fuse.c, schedule.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, and
  * the place of every buffer in the arena block. */
-Entry *fuse(Arena *arena, const char *name, const Graph *graph, int64_t batch);
+Entry *fuse(Arena *arena, const char *name, const Graph *graph, int params_count, int64_t batch);
 void schedule(Entry *entry);
 void plan(Entry *entry, int64_t batch);
 void verify_plan(const Entry *entry, int64_t batch);

@@ -50,31 +50,38 @@ static int larger_first(const void *a, const void *b)
     return x->id - y->id;
 }
 
-/* The lowest offset at which `buffer` meets none of the placed ones. */
+/* The lowest offset at which `buffer` meets none of the placed ones, which are sorted by offset. */
 static int64_t lowest_place(const Buffer *buffer, Buffer *const *placed, int count, int64_t batch)
 {
     int64_t offset = 0, size = size_of(buffer, batch);
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < count; i++) {
-            int64_t end = placed[i]->offset + size_of(placed[i], batch);
-            if (overlap_in_time(buffer, placed[i]) && offset < end &&
-                placed[i]->offset < offset + size) {
-                offset = end;
-                moved = true;
-            }
-        }
+    for (int i = 0; i < count; i++) {
+        if (!overlap_in_time(buffer, placed[i]))
+            continue;
+        if (placed[i]->offset >= offset + size)
+            break;
+        int64_t end = placed[i]->offset + size_of(placed[i], batch);
+        if (end > offset)
+            offset = end;
     }
     return offset;
+}
+
+static void insert_by_offset(Buffer **placed, int count, Buffer *buffer)
+{
+    int at = count;
+    for (; at > 0 && placed[at - 1]->offset > buffer->offset; at--)
+        placed[at] = placed[at - 1];
+    placed[at] = buffer;
 }
 
 void plan(Entry *entry, int64_t batch)
 {
     for (int i = 0; i < entry->kernels_count; i++)
         touch_kernel(entry->kernels[i], i);
-    Buffer **order = malloc(sizeof *order * (size_t)(entry->buffers_count + 1));
+    Buffer **order = malloc(2 * sizeof *order * (size_t)(entry->buffers_count + 1));
     if (!order)
         bug("out of memory");
+    Buffer **placed = order + entry->buffers_count;
     int count = 0;
     for (int i = 0; i < entry->buffers_count; i++) {
         if (entry->buffers[i]->kind == BUFFER_ARENA && entry->buffers[i]->first >= 0)
@@ -82,7 +89,8 @@ void plan(Entry *entry, int64_t batch)
     }
     qsort(order, (size_t)count, sizeof *order, larger_first);
     for (int i = 0; i < count; i++) {
-        order[i]->offset = lowest_place(order[i], order, i, batch);
+        order[i]->offset = lowest_place(order[i], placed, i, batch);
+        insert_by_offset(placed, i, order[i]);
         int64_t end = order[i]->offset + size_of(order[i], batch);
         if (end > entry->arena_elements)
             entry->arena_elements = end;

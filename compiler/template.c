@@ -40,7 +40,7 @@ void template_list(TemplateRecord *record, const char *name)
 static TemplateValue *find(const TemplateRecord *record, const char *name, size_t length)
 {
     for (int i = 0; record && i < record->names_count; i++) {
-        if (strlen(record->names[i]) == length && !memcmp(record->names[i], name, length))
+        if (!strncmp(record->names[i], name, length) && !record->names[i][length])
             return &record->values[i];
     }
     return NULL;
@@ -60,6 +60,16 @@ const char *template_get_text(const TemplateRecord *record, const char *name)
     if (!value || value->kind != T_TEXT)
         bug("no template text %s", name);
     return value->text;
+}
+
+int template_get_list(const TemplateRecord *record, const char *name,
+                      const TemplateRecord *const **items)
+{
+    TemplateValue *value = find(record, name, strlen(name));
+    if (!value || value->kind != T_LIST)
+        bug("no template list %s", name);
+    *items = (const TemplateRecord *const *)value->items;
+    return value->count;
 }
 
 TemplateRecord *template_item(TemplateRecord *record, const char *list)

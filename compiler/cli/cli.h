@@ -119,7 +119,8 @@ typedef struct {
 void job_prepare(Job *job, const Args *args);
 /* Each returns false with messages in job->diag. */
 bool job_read(Job *job);
-bool job_compile(Job *job, int64_t batch); /* 0: the spec's */
+/* batch 0: the spec's; uses: of enum nc_use_of */
+bool job_compile(Job *job, int64_t batch, unsigned uses);
 bool job_start(Job *job, unsigned uses);   /* backend, threads, memory, initial weights */
 bool job_load_weights(Job *job, const char *path);
 bool job_fault(Job *job, const struct nc_error *err); /* adds it as an error */

@@ -16,7 +16,7 @@ static bool eval(Job *job, Samples *test)
 {
     double values[NC_MAX_VALUES];
     struct nc_report report;
-    if (!job_compile(job, 0) || !job_needs_training(job))
+    if (!job_compile(job, 0, NC_EVALUATES) || !job_needs_training(job))
         return false;
     if (job->model->test_data.kind == SOURCE_NONE)
         return diag_error(job->diag, job->model->spec->loc, "the spec has no data.test");

@@ -25,8 +25,9 @@ bool job_read(Job *job)
     return job->model != NULL;
 }
 
-bool job_compile(Job *job, int64_t batch)
+bool job_compile(Job *job, int64_t batch, unsigned uses)
 {
+    job->options.uses = uses;
     job->options.batch = batch;
     job->program = compile_model(job->model, &job->options);
     if (!job->program || job->diag->errors)

@@ -148,7 +148,7 @@ static void print_json(const Job *job, const Summary *s)
 
 static bool summary(Job *job)
 {
-    if (!job_compile(job, 0))
+    if (!job_compile(job, 0, NC_PREDICTS | NC_TRAINS))
         return false;
     Summary s = summarise(job);
     (job->args->json ? print_json : print_plain)(job, &s);

@@ -174,8 +174,9 @@ static bool start(Training *t)
 {
     Job *job = t->job;
     const char *weights = job->args->weights;
-    return job_compile(job, 0) && job_needs_training(job) && open_data(t) &&
-           job_start(job, NC_TRAINS | NC_EVALUATES | NC_PREDICTS) &&
+    unsigned uses = NC_TRAINS | NC_EVALUATES | (job->args->show ? NC_PREDICTS : 0);
+    return job_compile(job, 0, uses) && job_needs_training(job) && open_data(t) &&
+           job_start(job, uses) &&
            (!weights || job_load_weights(job, weights)) && open_folder(t);
 }
 
