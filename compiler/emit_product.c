@@ -198,6 +198,7 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
     push(arena, &conditions, &conditions_count, NULL);
     push(arena, &parameters, &parameters_count, "env");
     push(arena, &parameters, &parameters_count, kind.has_hyper ? "hyper" : "env");
+    push(arena, &parameters, &parameters_count, kind.has_state ? "optimizer" : "env");
     push(arena, &parameters, &parameters_count, NULL);
     const char *tail = kind.has_targets
                            ? arena_printf(arena, "%s, float *sums", train_parameters(p))

@@ -91,7 +91,7 @@ bool job_fault(Job *job, const struct nc_error *err)
 
 bool job_needs_training(Job *job)
 {
-    if (job->model->train_options.present && job->program->train)
+    if (job->model->train_options.present)
         return true;
     return diag_error(job->diag, job->model->spec->loc, "the spec has no train section");
 }
