@@ -8,7 +8,8 @@ static const AttrDef train_attrs[] = {
     {"batch_size", ATTR_INT, "32", "rows of a step", 1, 1 << 24, NULL},
     {"epochs", ATTR_INT, "1", "passes over the training data", 1, INT32_MAX, NULL},
     {"shuffle", ATTR_BOOL, "true", "draw the rows in another order in each epoch", 0, 0, NULL},
-    {"seed", ATTR_INT, "12345", "seed of the first values, the order and dropout", 0, UINT32_MAX, NULL},
+    {"seed", ATTR_INT, "12345", "seed of the first values, the order and dropout", 0, UINT32_MAX,
+     NULL},
     ATTRS_END};
 
 static const char *const other_keys[] = {"loss", "loss_weights", "optimizer", "metrics", NULL};

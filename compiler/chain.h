@@ -41,13 +41,13 @@ typedef enum { ACCESS_FULL, ACCESS_COLUMN, ACCESS_ROW, ACCESS_SCALAR } Access;
 /* How a domain is walked. Flat: one run of `total` cells, in chunks. Else rows of `columns` cells. */
 typedef struct {
     bool flat;
-    const char *total;   /* flat: C text */
-    const char *rows;    /* else: number of rows as C text */
-    const char *columns; /* C text; a literal where the chain keeps rows in arrays */
-    int64_t columns_literal; /* 0 where it depends on n */
-    int64_t pieces;      /* random: rows per sample */
-    Access *access;      /* per load */
-    const char **offset; /* per load: start of row r, C text in r; "" where it is 0 */
+    const char *total;         /* flat: C text */
+    const char *rows;          /* else: number of rows as C text */
+    const char *columns;       /* C text; a literal where the chain keeps rows in arrays */
+    int64_t columns_literal;   /* 0 where it depends on n */
+    int64_t pieces;            /* random: rows per sample */
+    Access *access;            /* per load */
+    const char **offset;       /* per load: start of row r, C text in r; "" where it is 0 */
     const char **store_offset; /* per store */
 } Walk;
 

@@ -80,8 +80,8 @@ static void place_params(Program *program)
     enum { ALIGN = NC_ALIGN / 4, SLACK = 32 };
     for (int i = 0; i < program->model->params_count; i++) {
         Param *param = program->model->params[i];
-        int64_t *end = param->role == NC_ROLE_SLOT ? &program->state_elements
-                                                   : &program->weights_elements;
+        int64_t *end =
+            param->role == NC_ROLE_SLOT ? &program->state_elements : &program->weights_elements;
         param->offset = *end;
         int64_t size = layout_elements(param->layout, param->shape);
         *end += (size + ALIGN - 1) / ALIGN * ALIGN;

@@ -16,12 +16,12 @@ typedef struct {
     const char *spec_path;
     const char *const *sets; /* --set path=value */
     int sets_count;
-    int64_t batch;           /* 0: the spec's batch_size, or 1 without a train section */
-    unsigned uses;           /* of enum nc_use_of: the entries that are wanted; 0: all */
-    const char *dump_after;  /* a pass name, or NULL */
-    Str *dump;               /* where the dump goes */
-    bool check;              /* for `netcc check`: in double */
-    bool reads_data;         /* the data section's files must exist */
+    int64_t batch;          /* 0: the spec's batch_size, or 1 without a train section */
+    unsigned uses;          /* of enum nc_use_of: the entries that are wanted; 0: all */
+    const char *dump_after; /* a pass name, or NULL */
+    Str *dump;              /* where the dump goes */
+    bool check;             /* for `netcc check`: in double */
+    bool reads_data;        /* the data section's files must exist */
 } CompileOptions;
 
 /* Reads and builds: NULL after errors. */

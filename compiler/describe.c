@@ -54,8 +54,8 @@ static struct nc_entry describe_entry(Arena *arena, const Entry *entry, size_t r
     result.outputs_count = entry->graph->outputs_count;
     struct nc_port *ports = ARENA_ARRAY(arena, struct nc_port, result.outputs_count + 1);
     for (int i = 0; i < result.outputs_count; i++)
-        ports[i] = describe_port(entry->graph->outputs[i].name,
-                                 entry->graph->outputs[i].node->shape);
+        ports[i] =
+            describe_port(entry->graph->outputs[i].name, entry->graph->outputs[i].node->shape);
     result.outputs = ports;
     return result;
 }

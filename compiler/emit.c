@@ -221,8 +221,8 @@ static char *call_comment(const Emitter *emitter, const Kernel *kernel)
     if (kernel->nodes_count > 8)
         str_printf(&text, "and %d more ", kernel->nodes_count - 8);
     if (first)
-        str_add(&text, shape_text(emitter->arena, kernel->chain ? kernel->chain->domain
-                                                                 : first->shape));
+        str_add(&text,
+                shape_text(emitter->arena, kernel->chain ? kernel->chain->domain : first->shape));
     return text.text;
 }
 
@@ -258,12 +258,10 @@ static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *ker
         bool threads = worth_threads(emitter, kernel) && !steps;
         TemplateRecord *item = call_item(bind, 0, 1, 0);
         template_text(item, "comment", call_comment(emitter, kernel));
-        template_text(item, "in",
-                      kernel->in_count
-                          ? places_text(emitter, kernel->in, kernel->in_count, steps, 37)
-                          : "0");
-        template_text(item, "out",
-                      places_text(emitter, kernel->out, kernel->out_count, steps, 32));
+        template_text(
+            item, "in",
+            kernel->in_count ? places_text(emitter, kernel->in, kernel->in_count, steps, 37) : "0");
+        template_text(item, "out", places_text(emitter, kernel->out, kernel->out_count, steps, 32));
         template_int(item, "threads", threads);
         template_int(item, "serial", !threads);
         template_text(item, "function", emit_kernel(emitter, kernel));
@@ -314,8 +312,9 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
             continue;
         TemplateRecord *item = template_item(bind, "locals");
         bool pointer = local->type[strlen(local->type) - 1] == '*';
-        template_text(item, "declaration", arena_printf(emitter->arena, "%s%s%s", local->type,
-                                                        pointer ? "" : " ", local->name));
+        template_text(
+            item, "declaration",
+            arena_printf(emitter->arena, "%s%s%s", local->type, pointer ? "" : " ", local->name));
         template_text(item, "value", local->value);
     }
     for (int i = 0; form->parameters && form->parameters[i]; i++) {
@@ -379,10 +378,9 @@ static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
     for (int k = 0; k < 3; k++) {
         int count = arrays_used(entry, arrays[k].kind);
         for (int i = 0; i < count; i++) {
-            Local local = {arrays[k].type, arena_printf(arena, "%s%d", arrays[k].name, i),
-                           arena_printf(arena, "(%s)call->%s[%d]", arrays[k].type,
-                                        arrays[k].field, i),
-                           true};
+            Local local = {
+                arrays[k].type, arena_printf(arena, "%s%d", arrays[k].name, i),
+                arena_printf(arena, "(%s)call->%s[%d]", arrays[k].type, arrays[k].field, i), true};
             ARENA_PUSH(arena, locals, form.locals_count, local);
         }
     }

@@ -84,9 +84,9 @@ static void bind_names(const Product *p, TemplateRecord *bind)
 {
     static const char *const lower[] = {"env",        "weights",    "predict",  "hyper",
                                         "train_init", "train_step", "eval_step"};
-    static const char *const upper[] = {"H",          "BATCH",       "ALIGN",
-                                        "PARAM_BYTES", "ARENA_BYTES", "STATE_BYTES",
-                                        "TRAIN_ARENA_BYTES", "SUMS"};
+    static const char *const upper[] = {
+        "H",   "BATCH", "ALIGN", "PARAM_BYTES", "ARENA_BYTES", "STATE_BYTES", "TRAIN_ARENA_BYTES",
+        "SUMS"};
     for (size_t i = 0; i < sizeof lower / sizeof *lower; i++)
         template_text(bind, arena_printf(p->arena, "name_%s", lower[i]),
                       arena_printf(p->arena, "%s_%s", p->name, lower[i]));
@@ -182,16 +182,15 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
     if (!kind.has_hyper)
         push_local(p, &locals, &locals_count, "const struct nc_hyper *", "hyper", "0");
     for (int i = 0; i < model->inputs_count; i++)
-        push_local(p, &locals, &locals_count, "const nc_real *",
-                   arena_printf(arena, "input%d", i), model->inputs[i].name);
+        push_local(p, &locals, &locals_count, "const nc_real *", arena_printf(arena, "input%d", i),
+                   model->inputs[i].name);
     for (int i = 0; kind.has_targets && i < model->targets_count; i++)
-        push_local(p, &locals, &locals_count, "const nc_real *",
-                   arena_printf(arena, "target%d", i), target_name(p, i));
+        push_local(p, &locals, &locals_count, "const nc_real *", arena_printf(arena, "target%d", i),
+                   target_name(p, i));
     int outputs = kind.has_targets ? 1 + model->metrics_count : model->outputs_count;
     for (int i = 0; i < outputs; i++)
         push_local(p, &locals, &locals_count, "nc_real *", arena_printf(arena, "output%d", i),
-                   kind.has_targets ? arena_printf(arena, "sums + %d", i)
-                                    : model->outputs[i].name);
+                   kind.has_targets ? arena_printf(arena, "sums + %d", i) : model->outputs[i].name);
     push(arena, &conditions, &conditions_count,
          arena_printf(arena, "count < 1 || count > %s_BATCH", p->upper));
     push(arena, &conditions, &conditions_count, "!parameters || !scratch");
@@ -205,8 +204,9 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
                            : predict_parameters(p);
     EntryForm form = {
         .signature = arena_printf(
-            arena, "int %s_%s(%svoid *parameters%s,\n    %s%s,\n    int count, void *scratch, "
-                   "const struct nc_env *env)",
+            arena,
+            "int %s_%s(%svoid *parameters%s,\n    %s%s,\n    int count, void *scratch, "
+            "const struct nc_env *env)",
             p->name, kind.function, kind.weights_change ? "" : "const ",
             kind.has_state ? ", void *optimizer" : "", tail,
             kind.has_hyper ? ", const struct nc_hyper *hyper" : ""),
@@ -243,8 +243,8 @@ static char *source_text(const Product *p)
     Style style = {LOWER_INFIX, false};
     Emitter *emitter = emitter_new(p->arena, p->program, style);
     Str entries = str_new(p->arena);
-    str_add(&entries, product_entry(p, emitter, p->program->predict,
-                                    (EntryKind){.function = "predict"}));
+    str_add(&entries,
+            product_entry(p, emitter, p->program->predict, (EntryKind){.function = "predict"}));
     if (p->train) {
         EntryKind step = {"train_step", true, true, true, true};
         EntryKind eval = {"eval_step", false, true, false, false};
@@ -279,8 +279,7 @@ static bool write_weights(const Product *p)
     template_text(bind, "name_weights", arena_printf(p->arena, "%s_weights", p->name));
     Str text = str_new(p->arena);
     if (!p->as_text) {
-        template_expand(&text, "product_incbin", template_source(p->arena, "product_incbin"),
-                        bind);
+        template_expand(&text, "product_incbin", template_source(p->arena, "product_incbin"), bind);
         return write_file(p, ".weights", p->weights, (size_t)count * 4) &&
                write_text(p, "_weights.S", text.text);
     }

@@ -39,9 +39,10 @@ static Node *expand_deep(Graph *graph, const Node *node, Node *const *in)
         bug("composite %s of %d inputs", op->name, node->inputs);
     for (int i = 0; i < node->inputs; i++) {
         Shape s = node->in[i]->shape;
-        AttrValue values[3] = {{.s = "slice"},
-                               {.i = i},
-                               {.count = s.rank, .list = ARENA_ARRAY(graph->arena, int64_t, MAX_RANK)}};
+        AttrValue values[3] = {
+            {.s = "slice"},
+            {.i = i},
+            {.count = s.rank, .list = ARENA_ARRAY(graph->arena, int64_t, MAX_RANK)}};
         memcpy(values[2].list, s.dim, sizeof s.dim);
         stand_in[i] = node_new(aside, OP_input, 0, NULL, values);
     }

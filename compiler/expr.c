@@ -155,7 +155,8 @@ static Node *atom(Parser *p)
     const char *start = p->at;
     char *name = read_name(p);
     if (!name)
-        return fail(p, "unexpected '%s'", *start ? arena_strndup(p->graph->arena, start, 1) : "end");
+        return fail(p, "unexpected '%s'",
+                    *start ? arena_strndup(p->graph->arena, start, 1) : "end");
     if (accept(p, "("))
         return call(p, name);
     Node *node = scope_get(p->scope, name);

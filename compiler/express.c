@@ -31,8 +31,9 @@ char *literal_text(Arena *arena, double value, bool is_double)
 
 static bool name_taken(const Express *x, const char *name, int loads, int stores)
 {
-    static const char *const reserved[] = {"a", "b", "c", "e", "i", "j", "n", "r", "hi", "lo", "len",
-                                           "job", "args", "rows", "cols", "first", "total"};
+    static const char *const reserved[] = {"a",    "b",    "c",    "e",     "i",    "j",
+                                           "n",    "r",    "hi",   "lo",    "len",  "job",
+                                           "args", "rows", "cols", "first", "total"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
         if (!strcmp(reserved[i], name))
             return true;
@@ -74,7 +75,9 @@ static const char *unique_name(Express *x, const char *base, int loads, int stor
             *p = '_';
     }
     const char *first = name;
-    for (int i = 1; name_taken(x, name, loads, stores) || (name[0] == 't' && name[1] >= '0' && name[1] <= '9'); i++)
+    for (int i = 1;
+         name_taken(x, name, loads, stores) || (name[0] == 't' && name[1] >= '0' && name[1] <= '9');
+         i++)
         name = arena_printf(x->arena, "%s%d", first, i);
     return name;
 }
@@ -239,8 +242,7 @@ static void add_row_pointer(Express *x, const char *name, const char *offset, bo
     TemplateRecord *item = template_item(x->bind, "row_pointers");
     template_text(item, "type", writable ? "nc_real" : "const nc_real");
     template_text(item, "name", arena_printf(x->arena, "%s_r", name));
-    template_text(item, "value",
-                  *offset ? arena_printf(x->arena, "%s + %s", name, offset) : name);
+    template_text(item, "value", *offset ? arena_printf(x->arena, "%s + %s", name, offset) : name);
 }
 
 static const char *load_offset(Express *x, int i)
@@ -281,8 +283,8 @@ static void bind_loads(Express *x)
             if (!is_in_place(x, i))
                 add_row_pointer(x, name, load_offset(x, i), false);
             v->array = access != ACCESS_ROW;
-            v->text = arena_printf(x->arena, v->array ? infix(x) ? "%s_r[e]" : "%s_r" : "%s_r[0]",
-                                   name);
+            v->text =
+                arena_printf(x->arena, v->array ? infix(x) ? "%s_r[e]" : "%s_r" : "%s_r[0]", name);
         }
         v->name = v->text;
     }
@@ -321,9 +323,11 @@ char *uniform_call(const Express *x, const Node *node, const char *target, const
     const char *sample = "r", *first = "0";
     if (x->in_tile) {
         int64_t columns = d.dim[d.rank - 1], per_sample = row / columns;
-        sample = per_sample == 1 ? "i + r" : arena_printf(x->arena, "(i + r) / %lld", (long long)per_sample);
-        first = per_sample == 1 ? "j" : arena_printf(x->arena, "(i + r) %% %lld * %lld + j",
-                                                     (long long)per_sample, (long long)columns);
+        sample = per_sample == 1 ? "i + r"
+                                 : arena_printf(x->arena, "(i + r) / %lld", (long long)per_sample);
+        first = per_sample == 1 ? "j"
+                                : arena_printf(x->arena, "(i + r) %% %lld * %lld + j",
+                                               (long long)per_sample, (long long)columns);
     } else if (x->walk.pieces != 1) {
         sample = arena_printf(x->arena, "r / %lld", (long long)x->walk.pieces);
         first = arena_printf(x->arena, "r %% %lld * %lld", (long long)x->walk.pieces,
@@ -346,9 +350,10 @@ static void bind_tile_walk(Express *x)
     template_int(x->bind, "ragged", ragged);
     template_int(x->bind, "pad", ragged && x->contiguous);
     template_text(x->bind, "RUNS", x->contiguous ? "1" : "rows");
-    template_text(x->bind, "LEN", x->contiguous ? arena_printf(x->arena, "rows * %s", panel)
-                                  : ragged      ? "cols"
-                                                : panel);
+    template_text(x->bind, "LEN",
+                  x->contiguous ? arena_printf(x->arena, "rows * %s", panel)
+                  : ragged      ? "cols"
+                                : panel);
 }
 
 static void bind_map_walk(Express *x)

@@ -7,11 +7,11 @@
 /* A member, or a load, as the text of a kernel writes it. */
 typedef struct {
     const Node *node;
-    bool row;         /* one value per row */
-    bool kept;        /* infix: in an array of one row */
-    int stage;        /* infix: of its loop; a row value: the stage before which it is known */
-    int uses;         /* by members and stores */
-    int last_use;     /* position of the last member that reads it; members_count: a store */
+    bool row;     /* one value per row */
+    bool kept;    /* infix: in an array of one row */
+    int stage;    /* infix: of its loop; a row value: the stage before which it is known */
+    int uses;     /* by members and stores */
+    int last_use; /* position of the last member that reads it; members_count: a store */
     const char *name;
     const char *text; /* how a reader writes it */
     int prec;         /* infix: of text; 1 sum, 2 product, 3 sign, 9 atom */

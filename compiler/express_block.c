@@ -67,7 +67,7 @@ static const char *filled(Block *b, const char *value)
     const char *name = arena_printf(b->x->arena, "k%d", b->filled_count);
     express_array(b->x, name, b->size);
     express_call(b->x->bind, "fills",
-             arena_printf(b->x->arena, "nc_v_fill(%s, %s, %s)", name, value, b->size));
+                 arena_printf(b->x->arena, "nc_v_fill(%s, %s, %s)", name, value, b->size));
     b->filled[b->filled_count].value = value;
     b->filled[b->filled_count++].name = name;
     return name;
@@ -223,8 +223,8 @@ static void remaining_stores(Block *b)
         const Node *node = x->chain->stores[s].node;
         const Value *v = member_value(x, node);
         bool used[MAX_TEMPS] = {false};
-        const char *target = arena_printf(x->arena, "%s_r%s", x->store_names[s],
-                                          v && v->row ? "" : " + e");
+        const char *target =
+            arena_printf(x->arena, "%s_r%s", x->store_names[s], v && v->row ? "" : " + e");
         const char *source = operand(b, node, v && v->row, used);
         if (strcmp(source, target))
             call(b, arena_printf(x->arena, "nc_v_copy(%s, %s, %s)", target, source,

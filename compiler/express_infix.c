@@ -40,7 +40,9 @@ static Term term_of(const Express *x, const Node *node)
 
 static int infix_prec(const char *format)
 {
-    return strchr(format, '+') || strstr(format, " - ") ? 1 : strchr(format, '*') || strchr(format, '/') ? 2 : 3;
+    return strchr(format, '+') || strstr(format, " - ") ? 1
+           : strchr(format, '*') || strchr(format, '/') ? 2
+                                                        : 3;
 }
 
 /* The member's C expression. */
@@ -105,8 +107,9 @@ static void infix_member(Express *x, TemplateRecord *stage, Value *v)
     if (v->row) {
         TemplateRecord *item = template_item(stage, "scalars");
         template_text(item, "name", v->name);
-        template_text(item, "value", op_of(v->node)->reducer ? reduction_text(x, v->node)
-                                                             : expression(x, v->node).text);
+        template_text(item, "value",
+                      op_of(v->node)->reducer ? reduction_text(x, v->node)
+                                              : expression(x, v->node).text);
         v->text = v->name;
         v->prec = 9;
         return;

@@ -115,8 +115,8 @@ static BufferRef place_of(Fusion *f, const Node *node)
     const Node *base = base_of(node);
     BufferRef *place = &f->place[base->id];
     if (!place->buffer)
-        place->buffer = f->grouping->of[base->id] ? new_buffer(f, BUFFER_ARENA, base)
-                                                  : leaf_buffer(f, base);
+        place->buffer =
+            f->grouping->of[base->id] ? new_buffer(f, BUFFER_ARENA, base) : leaf_buffer(f, base);
     return *place;
 }
 
@@ -276,9 +276,9 @@ static void count_map_work(Kernel *kernel)
 static void finish_map(Fusion *f, Kernel *kernel)
 {
     Walk walk = walk_chain(f->arena, kernel->chain);
-    kernel->units = walk.flat ? arena_printf(f->arena, "(%s + %d) / %d", walk.total, FLAT_CHUNK - 1,
-                                             FLAT_CHUNK)
-                              : walk.rows;
+    kernel->units =
+        walk.flat ? arena_printf(f->arena, "(%s + %d) / %d", walk.total, FLAT_CHUNK - 1, FLAT_CHUNK)
+                  : walk.rows;
     count_map_work(kernel);
 }
 

@@ -6,7 +6,6 @@
  * were opened is a schedule. Nodes of leaves alone wait for their first user. */
 #include "group.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 const Node *base_of(const Node *node)
@@ -91,19 +90,49 @@ static bool fits(const Grouping *g, const Group *group, const Node *node)
 
 static void pull(Grouping *g, Group *group, const Node *node);
 
-/* Gives a pending node a group of its own, before everything that needs more than leaves. */
-static void materialise(Grouping *g, const Node *node, bool prologue)
+/* Gives `group` the place right before `reader`, which was opened earlier. */
+static void put_before(Grouping *g, Group *group, const Group *reader)
+{
+    int sequence = reader->sequence;
+    for (int i = 0; i < g->count; i++)
+        g->groups[i]->sequence += g->groups[i]->sequence >= sequence;
+    group->sequence = sequence;
+    g->sequence++;
+}
+
+/* Gives a pending node a group of its own, before everything that needs more than leaves, and
+ * before the group that reads it, if that is open already. */
+static void materialise(Grouping *g, const Node *node, bool prologue, const Group *reader)
 {
     if (!g->pending[node->id])
         return;
     Group *group = open_group(g, node->shape, g->layouts[node->id], prologue);
+    if (reader)
+        put_before(g, group, reader);
     pull(g, group, node);
-    if (prologue) /* before all that may read it, behind what pull() gave groups of their own */
-        group->sequence = g->early++;
+}
+
+/* What `group` will need of the pending cone of a node but cannot pull gets its place first, so
+ * that it does not read what is pulled. */
+static void place_cone(Grouping *g, const Group *group, const Node *node)
+{
+    if (g->placed_for[node->id] == group)
+        return;
+    g->placed_for[node->id] = group;
+    for (int i = 0; i < node->inputs; i++) {
+        const Node *base = base_of(node->in[i]);
+        if (!g->pending[base->id])
+            continue;
+        if (base == node->in[i] && fits(g, group, base))
+            place_cone(g, group, base);
+        else
+            materialise(g, base, true, group);
+    }
 }
 
 static void pull_inputs(Grouping *g, Group *group, const Node *node)
 {
+    place_cone(g, group, node);
     for (int i = 0; i < node->inputs; i++) {
         const Node *base = base_of(node->in[i]);
         if (!g->pending[base->id])
@@ -111,14 +140,14 @@ static void pull_inputs(Grouping *g, Group *group, const Node *node)
         if (base == node->in[i])
             pull(g, group, base);
         else
-            materialise(g, base, true);
+            materialise(g, base, true, group);
     }
 }
 
 static void pull(Grouping *g, Group *group, const Node *node)
 {
     if (!fits(g, group, node)) {
-        materialise(g, node, true);
+        materialise(g, node, true, group);
         return;
     }
     pull_inputs(g, group, node);
@@ -146,15 +175,24 @@ static Group *latest_input(const Grouping *g, const Node *node, bool *barrier)
     return latest;
 }
 
-/* Has a pending node come to depend on a group, since what it reads was pulled into one? */
-static bool leans_on_group(const Grouping *g, const Node *node)
+static bool search_group(Grouping *g, const Node *node)
 {
+    if (g->seen[node->id] == g->round)
+        return false;
+    g->seen[node->id] = g->round;
     for (int i = 0; i < node->inputs; i++) {
         const Node *base = base_of(node->in[i]);
-        if (g->of[base->id] || (g->pending[base->id] && leans_on_group(g, base)))
+        if (g->of[base->id] || (g->pending[base->id] && search_group(g, base)))
             return true;
     }
     return false;
+}
+
+/* Has a pending node come to depend on a group, since what it reads was pulled into one? */
+static bool leans_on_group(Grouping *g, const Node *node)
+{
+    g->round++;
+    return search_group(g, node);
 }
 
 static void place_computed(Grouping *g, const Node *node);
@@ -225,7 +263,7 @@ static void place_kernel(Grouping *g, const Node *node)
     for (int i = 0; i < node->inputs; i++) {
         const Node *base = base_of(node->in[i]);
         if (g->pending[base->id]) {
-            materialise(g, base, true);
+            materialise(g, base, true, NULL);
         } else if ((base->op == OP_const || base->op == OP_iota) && !g->of[base->id]) {
             Group *group = open_group(g, base->shape, NULL, true);
             g->of[base->id] = group;
@@ -246,7 +284,7 @@ static void place_output(Grouping *g, const Node *node)
     if (leans_on_group(g, base))
         place_computed(g, base);
     else
-        materialise(g, base, false);
+        materialise(g, base, false, NULL);
 }
 
 static int by_id(const void *a, const void *b)
@@ -267,9 +305,10 @@ Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *lay
     *g = (Grouping){.arena = arena,
                     .graph = graph,
                     .layouts = layouts,
-                    .early = INT_MIN,
                     .of = ARENA_ARRAY(arena, Group *, graph->count + 1),
-                    .pending = ARENA_ARRAY(arena, bool, graph->count + 1)};
+                    .pending = ARENA_ARRAY(arena, bool, graph->count + 1),
+                    .placed_for = ARENA_ARRAY(arena, const Group *, graph->count + 1),
+                    .seen = ARENA_ARRAY(arena, int, graph->count + 1)};
     for (int i = 0; i < graph->count; i++) {
         const Node *node = graph->nodes[i];
         if (node->op == OP_pick)
@@ -283,12 +322,15 @@ Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *lay
     }
     for (int i = 0; i < graph->updates_count; i++) {
         settle_inputs(g, graph->updates[i]);
-        materialise(g, base_of(graph->updates[i]->in[0]), false);
+        materialise(g, base_of(graph->updates[i]->in[0]), false, NULL);
     }
     for (int i = 0; i < graph->outputs_count; i++)
         place_output(g, graph->outputs[i].node);
-    for (int i = 0; i < g->count; i++)
-        qsort(g->groups[i]->members, (size_t)g->groups[i]->members_count, sizeof(Node *), by_id);
+    for (int i = 0; i < g->count; i++) {
+        if (g->groups[i]->members_count)
+            qsort(g->groups[i]->members, (size_t)g->groups[i]->members_count, sizeof(Node *),
+                  by_id);
+    }
     if (g->count)
         qsort(g->groups, (size_t)g->count, sizeof(Group *), by_order);
     return g;

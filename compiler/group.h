@@ -21,12 +21,13 @@ typedef struct {
     Arena *arena;
     const Graph *graph;
     const Layout *const *layouts;
-    Group **of;     /* by node id; NULL: a leaf, a view, or pending */
-    bool *pending;  /* by node id: waits for its first user */
+    Group **of;    /* by node id; NULL: a leaf, a view, or pending */
+    bool *pending; /* by node id: waits for its first user */
     Group **groups;
     int count;
     int sequence;
-    int early; /* the sequence of the next group of pending nodes alone: below all others */
+    const Group **placed_for; /* by node id: the group for which its pending cone has its places */
+    int *seen, round;         /* by node id: the last search that came by */
 } Grouping;
 
 /* The node whose memory a view shows. */

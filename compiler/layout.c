@@ -177,7 +177,8 @@ static void classify(Classes *c)
                 c->fixed[class] = true;
             }
             bool elementwise = op_of(node)->class == OP_PRIMITIVE;
-            if (!can_write(node) || (c->settled && param && !param->layout) || (elementwise && broadcasts(node)))
+            if (!can_write(node) || (c->settled && param && !param->layout) ||
+                (elementwise && broadcasts(node)))
                 c->blocked[class] = true;
         }
         for (int k = 0; k < node->inputs; k++) {
@@ -185,9 +186,8 @@ static void classify(Classes *c)
             if (is_matrix(node->in[k]) && !can_read(node, k))
                 c->blocked[read] = true;
             if (is_matrix(node->in[k]) && read_in_panels(node, k) && !c->wanted[read])
-                c->wanted[read] = layout_panels(
-                    c->graph->arena, node->in[k]->shape,
-                    layout_default_width(node->in[k]->shape.dim[1]));
+                c->wanted[read] = layout_panels(c->graph->arena, node->in[k]->shape,
+                                                layout_default_width(node->in[k]->shape.dim[1]));
         }
     }
 }

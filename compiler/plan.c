@@ -99,8 +99,28 @@ void plan(Entry *entry, int64_t batch)
     free(order);
 }
 
+/* Every value is written before it is read. */
+static void verify_order(const Entry *entry, const Kernel *kernel, bool *written)
+{
+    for (int i = 0; i < kernel->in_count; i++) {
+        const Buffer *b = kernel->in[i].buffer;
+        if (b->kind == BUFFER_ARENA && !written[b->id])
+            bug("%s: buffer %d is read before it is written", entry->name, b->id);
+    }
+    for (int i = 0; i < kernel->body_count; i++)
+        verify_order(entry, kernel->body[i], written);
+    for (int i = 0; i < kernel->out_count; i++)
+        written[kernel->out[i].buffer->id] = true;
+}
+
 void verify_plan(const Entry *entry, int64_t batch)
 {
+    bool *written = calloc((size_t)entry->buffers_count + 1, sizeof *written);
+    if (!written)
+        bug("out of memory");
+    for (int i = 0; i < entry->kernels_count; i++)
+        verify_order(entry, entry->kernels[i], written);
+    free(written);
     for (int i = 0; i < entry->buffers_count; i++) {
         const Buffer *a = entry->buffers[i];
         if (a->kind != BUFFER_ARENA || a->first < 0)

@@ -10,16 +10,23 @@
 #include "ops/op.h"
 #include "template.h"
 
-typedef enum { BUFFER_ARENA, BUFFER_WEIGHTS, BUFFER_STATE, BUFFER_INPUT, BUFFER_TARGET,
-               BUFFER_OUTPUT, BUFFER_HYPER } BufferKind;
+typedef enum {
+    BUFFER_ARENA,
+    BUFFER_WEIGHTS,
+    BUFFER_STATE,
+    BUFFER_INPUT,
+    BUFFER_TARGET,
+    BUFFER_OUTPUT,
+    BUFFER_HYPER
+} BufferKind;
 
 typedef struct Buffer Buffer;
 struct Buffer {
     BufferKind kind;
     int id;
-    int index;        /* input, target, output: which; hyper: field */
+    int index;         /* input, target, output: which; hyper: field */
     const char *field; /* hyper */
-    int64_t elements; /* for n = 1 where batched */
+    int64_t elements;  /* for n = 1 where batched */
     bool batched;
     int first, last;  /* arena: positions of the first writer and the last reader */
     int64_t offset;   /* elements from the start of its block */
@@ -37,16 +44,16 @@ typedef struct Kernel Kernel;
 struct Kernel {
     const char *template; /* NULL for a loop: */
     TemplateRecord *bind;
-    const char *name;     /* of the C function; equal kernels share it */
+    const char *name; /* of the C function; equal kernels share it */
     const char *function_hint;
     BufferRef *in, *out;
     int in_count, out_count;
-    const char *units;    /* C text: how many units of work, in terms of n */
+    const char *units;         /* C text: how many units of work, in terms of n */
     double flops, flops_fixed; /* per row; independent of n */
-    Node **nodes;         /* what it computes, for comments and dumps */
+    Node **nodes;              /* what it computes, for comments and dumps */
     int nodes_count;
-    struct Chain *chain;  /* fused element-wise part, or NULL */
-    Kernel **body;        /* of a loop over `steps` */
+    struct Chain *chain; /* fused element-wise part, or NULL */
+    Kernel **body;       /* of a loop over `steps` */
     int body_count;
     int64_t steps;
 };

@@ -242,10 +242,10 @@ static void split_for_random(Nest *nest, const Chain *chain)
 Walk walk_chain(Arena *arena, const Chain *chain)
 {
     if (chain->layout)
-        return flat_walk(arena, chain,
-                         arena_printf(arena, "%lld",
-                                      (long long)layout_elements(chain->layout, chain->domain)),
-                         NULL);
+        return flat_walk(
+            arena, chain,
+            arena_printf(arena, "%lld", (long long)layout_elements(chain->layout, chain->domain)),
+            NULL);
     bool rows = keeps_rows(chain), random = random_member(chain) != NULL;
     Nest nest = build_nest(arena, chain);
     merge_axes(&nest, rows);

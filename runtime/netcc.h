@@ -42,7 +42,7 @@ struct nc_call {
     const void *const *targets; /* one per nc_model.targets, or NULL */
     void *const *outputs;       /* one per nc_entry.outputs */
     const struct nc_hyper *hyper;
-    long n; /* rows, 1..nc_model.batch */
+    long n;      /* rows, 1..nc_model.batch */
     void *arena; /* nc_entry.arena_bytes, NC_ALIGN aligned, contents arbitrary */
     const struct nc_env *env;
 };
@@ -112,7 +112,7 @@ struct nc_entry {
 struct nc_model {
     int abi; /* NC_ABI */
     const char *name;
-    long batch; /* largest n */
+    long batch;        /* largest n */
     size_t real_bytes; /* 4, or 8 in `netcc check` */
     size_t weights_bytes, state_bytes;
     int inputs_count, targets_count, parameters_count;
@@ -121,7 +121,8 @@ struct nc_model {
     struct nc_entry predict; /* outputs: the model's outputs */
     struct nc_entry train;   /* outputs: sum over rows of the loss, then of each metric */
     struct nc_entry eval;    /* the same, in inference mode, nothing updated */
-    struct nc_entry grad;    /* outputs: mean loss, d loss / d every trainable parameter, d every input */
+    struct nc_entry
+        grad; /* outputs: mean loss, d loss / d every trainable parameter, d every input */
     int metrics_count;
     const char *const *metrics; /* names, `OUTPUT_metric` where there are several outputs */
 };

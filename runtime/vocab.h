@@ -38,6 +38,7 @@ struct nc_hyper {
 
 #if defined(__TINYC__) && !defined(NC_SCALAR) /* natives; those of primitives: native.h */
 
+#define NC_STATIC static inline
 void nc_v_fill(nc_real *d, nc_real s, long n);
 void nc_v_iota(nc_real *d, nc_real start, long n);
 void nc_v_copy(nc_real *d, const nc_real *a, long n);
@@ -500,7 +501,7 @@ NC_INLINE void nc_uniform_part(nc_real *d, nc_words counter, nc_words sample, un
 /* d[i] = uniform in [0, 1), 24 bits, of element first + i of `row`: word e % 4 of the counter
  * (e / 4, sample, stream, epoch) under the key (seed, high half of the sample's number) */
 NC_STATIC void nc_v_uniform(nc_real *d, const struct nc_hyper *h, unsigned stream, long row,
-                                long first, long n)
+                            long first, long n)
 {
     const nc_words number = h->first_sample + (nc_words)row, sample = number & 0xffffffffu;
     const nc_words epoch = h->epoch;
@@ -642,7 +643,7 @@ NC_INLINE nc_vector nc_vector_max(nc_vector a, nc_vector b)
 /* 16 virtual lanes, whatever the instruction set: element i goes to lane i % 16 in ascending order,
  * then lanes l and l + 8, l + 4, l + 2, l + 1 are joined. */
 #define NC_REDUCTION(name, op, start)                                                              \
-    NC_STATIC nc_real name(const nc_real *x, long n)                                           \
+    NC_STATIC nc_real name(const nc_real *x, long n)                                               \
     {                                                                                              \
         nc_vector acc[16 / NC_LANES];                                                              \
         nc_real lane[16];                                                                          \
@@ -709,8 +710,7 @@ NC_STATIC void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, 
 }
 
 /* d[j][i] = a[i][j], in blocks that stay in the first cache */
-NC_STATIC void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows,
-                                long cols)
+NC_STATIC void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows, long cols)
 {
     for (long i0 = 0; i0 < rows; i0 += 16)
         for (long j0 = 0; j0 < cols; j0 += 16) {

@@ -1,7 +1,7 @@
 // Each row of $R cells becomes one.
 //:param $name reduce
 //:param $uses_n 1
-//:param $R 24           cells of a row
+//:param $R {n * 24}     cells of a row
 //:param $function nc_sum
 //: begin
 static void $name(const void *job, long lo, long hi)

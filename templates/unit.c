@@ -39,8 +39,8 @@ struct nc_call {
 //: end
 
 /* Runs a kernel over all its units of work, on the caller's threads where there are any. */
-static inline void nc_run(const struct nc_env *env, nc_task *task, const struct nc_args *args,
-                          long units)
+NC_STATIC void nc_run(const struct nc_env *env, nc_task *task, const struct nc_args *args,
+                      long units)
 {
     if (env && env->parallel && units > 1)
         env->parallel(env->context, task, args, units);

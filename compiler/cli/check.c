@@ -212,8 +212,8 @@ static void check_all(Check *c)
 static bool check(Check *c)
 {
     Job *job = c->job;
-    if (!job_compile(job, ROWS, NC_DIFFERENTIATES) || !job_needs_training(job) || !job_start(job, NC_DIFFERENTIATES) ||
-        !results_new(job, &job->nc->grad, ROWS, &c->results))
+    if (!job_compile(job, ROWS, NC_DIFFERENTIATES) || !job_needs_training(job) ||
+        !job_start(job, NC_DIFFERENTIATES) || !results_new(job, &job->nc->grad, ROWS, &c->results))
         return false;
     fill_samples(c);
     move_weights(c);

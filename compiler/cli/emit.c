@@ -26,7 +26,8 @@ static bool emit(Job *job)
     const Args *args = job->args;
     const float *weights = NULL;
     if (!job_compile(job, args->train ? 0 : 1,
-                     NC_PREDICTS | (args->train ? NC_TRAINS | NC_EVALUATES : 0)) || (args->train && !job_needs_training(job)))
+                     NC_PREDICTS | (args->train ? NC_TRAINS | NC_EVALUATES : 0)) ||
+        (args->train && !job_needs_training(job)))
         return false;
     if (args->weights && !(weights = load_weights(job)))
         return false;

@@ -23,8 +23,8 @@ static bool grad(Job *job, Samples *samples)
     const Args *args = job->args;
     Results results;
     int64_t rows;
-    if (!samples_count_rows(job, args->inputs.items[0], &rows) || !job_compile(job, rows, NC_DIFFERENTIATES) ||
-        !job_needs_training(job) ||
+    if (!samples_count_rows(job, args->inputs.items[0], &rows) ||
+        !job_compile(job, rows, NC_DIFFERENTIATES) || !job_needs_training(job) ||
         !samples_open_files(job, &args->inputs, &args->targets, samples) ||
         !job_start(job, NC_DIFFERENTIATES) || !job_load_weights(job, args->weights) ||
         !results_new(job, &job->nc->grad, rows, &results))

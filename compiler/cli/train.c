@@ -176,8 +176,7 @@ static bool start(Training *t)
     const char *weights = job->args->weights;
     unsigned uses = NC_TRAINS | NC_EVALUATES | (job->args->show ? NC_PREDICTS : 0);
     return job_compile(job, 0, uses) && job_needs_training(job) && open_data(t) &&
-           job_start(job, uses) &&
-           (!weights || job_load_weights(job, weights)) && open_folder(t);
+           job_start(job, uses) && (!weights || job_load_weights(job, weights)) && open_folder(t);
 }
 
 static bool finish(Training *t)

@@ -26,12 +26,12 @@ typedef struct Param Param;
 typedef struct AttrValue AttrValue;
 
 struct AttrValue {
-    int64_t i;      /* int, bool, position of a choice */
-    double f;       /* number */
-    const char *s;  /* choice, string */
-    int64_t *list;  /* ints */
-    int count;      /* of list, or of args */
-    const Op *op;   /* activation: its op, and its arguments: */
+    int64_t i;     /* int, bool, position of a choice */
+    double f;      /* number */
+    const char *s; /* choice, string */
+    int64_t *list; /* ints */
+    int count;     /* of list, or of args */
+    const Op *op;  /* activation: its op, and its arguments: */
     AttrValue *args;
     const void *ptr; /* internal: a Param, a Graph */
     Loc loc;         /* of the value in the spec; no source for a default */
@@ -106,12 +106,12 @@ Node *node1(Graph *graph, OpKind op, Node *a);
 Node *node2(Graph *graph, OpKind op, Node *a, Node *b);
 Node *node3(Graph *graph, OpKind op, Node *a, Node *b, Node *c);
 
-Node *constant(Graph *graph, double value);           /* shape [] */
+Node *constant(Graph *graph, double value); /* shape [] */
 Node *constant_of(Graph *graph, double value, Shape shape);
-bool is_constant(const Node *node, double *value);    /* of any shape */
+bool is_constant(const Node *node, double *value); /* of any shape */
 Node *read_param(Graph *graph, const Param *param);
 Node *update_param(Graph *graph, const Param *param, Node *value);
-const Param *node_param(const Node *node); /* of param and update nodes, else NULL */
+const Param *node_param(const Node *node);         /* of param and update nodes, else NULL */
 Node *read_hyper(Graph *graph, const char *field); /* see OP(hyper) */
 Node *reshape(Graph *graph, Node *x, Shape shape);
 Node *reduce(Graph *graph, OpKind op, Node *x, unsigned axes); /* bit k: axis k; keeps dims as 1 */
@@ -123,8 +123,8 @@ Shape shape_of(int rank, const int64_t *dims);
 Shape scalar_shape(void);
 bool shape_equal(Shape a, Shape b);
 bool shape_broadcast(Shape a, Shape b, Shape *out); /* numpy's rule */
-int64_t shape_row(Shape shape);    /* product of all dims but the batch */
-int shape_batch_axis(Shape shape); /* or -1 */
+int64_t shape_row(Shape shape);                     /* product of all dims but the batch */
+int shape_batch_axis(Shape shape);                  /* or -1 */
 bool shape_has_batch(Shape shape);
 char *shape_text(Arena *arena, Shape shape); /* "[n, 28, 28]" */
 

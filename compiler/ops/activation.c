@@ -12,8 +12,7 @@ static const AttrDef relu_attrs[] = {
      1e30, NULL},
     {.type = ATTR_END}};
 
-OP(relu) = {ACTIVATION(relu),
-            .doc = "Rectified linear unit: max(x, 0) by default.",
+OP(relu) = {ACTIVATION(relu), .doc = "Rectified linear unit: max(x, 0) by default.",
             .attrs = relu_attrs,
             .expr = "where(x < threshold, negative_slope * (x - threshold), min(x, max_value))",
             .vjp = {"where(y < max_value, where(0 < y, g, negative_slope * g), 0)"}};
@@ -21,40 +20,28 @@ OP(relu) = {ACTIVATION(relu),
 static const AttrDef leaky_attrs[] = {
     {"negative_slope", ATTR_NUMBER, "0.2", "slope below 0", 0, 1e9, NULL}, {.type = ATTR_END}};
 
-OP(leaky_relu) = {ACTIVATION(leaky_relu),
-                  .doc = "x above 0, negative_slope * x below.",
-                  .attrs = leaky_attrs,
-                  .expr = "where(x < 0, negative_slope * x, x)",
+OP(leaky_relu) = {ACTIVATION(leaky_relu), .doc = "x above 0, negative_slope * x below.",
+                  .attrs = leaky_attrs, .expr = "where(x < 0, negative_slope * x, x)",
                   .vjp = {"where(0 < y, g, negative_slope * g)"}};
 
 static const AttrDef elu_attrs[] = {
     {"alpha", ATTR_NUMBER, "1", "scale of the negative part", 0, 1e9, NULL}, {.type = ATTR_END}};
 
-OP(elu) = {ACTIVATION(elu),
-           .doc = "x above 0, alpha * (exp(x) - 1) below (Clevert et al. 2015).",
-           .attrs = elu_attrs,
-           .expr = "where(x < 0, alpha * expm1(x), x)",
+OP(elu) = {ACTIVATION(elu), .doc = "x above 0, alpha * (exp(x) - 1) below (Clevert et al. 2015).",
+           .attrs = elu_attrs, .expr = "where(x < 0, alpha * expm1(x), x)",
            .vjp = {"where(0 < y, g, g * (y + alpha))"}};
 
-OP(selu) = {ACTIVATION(selu),
-            .doc = "Scaled elu (Klambauer et al. 2017).",
+OP(selu) = {ACTIVATION(selu), .doc = "Scaled elu (Klambauer et al. 2017).",
             .expr = "1.0507009873554805 * where(x < 0, 1.6732632423543772 * expm1(x), x)"};
 OP(linear) = {ACTIVATION(linear), .doc = "x itself.", .expr = "x", .vjp = {"g"}};
-OP(sigmoid) = {ACTIVATION(sigmoid),
-               .doc = "Logistic function.",
-               .expr = "1 / (1 + exp(-x))",
+OP(sigmoid) = {ACTIVATION(sigmoid), .doc = "Logistic function.", .expr = "1 / (1 + exp(-x))",
                .vjp = {"g * y * (1 - y)"}};
-OP(hard_sigmoid) = {ACTIVATION(hard_sigmoid),
-                    .doc = "relu6(x + 3) / 6.",
+OP(hard_sigmoid) = {ACTIVATION(hard_sigmoid), .doc = "relu6(x + 3) / 6.",
                     .expr = "max(min(x + 3, 6), 0) / 6"};
-OP(softplus) = {ACTIVATION(softplus),
-                .doc = "log(1 + exp(x)), without overflow.",
-                .expr = "max(x, 0) + log1p(exp(-abs(x)))",
-                .vjp = {"g * sigmoid(x)"}};
+OP(softplus) = {ACTIVATION(softplus), .doc = "log(1 + exp(x)), without overflow.",
+                .expr = "max(x, 0) + log1p(exp(-abs(x)))", .vjp = {"g * sigmoid(x)"}};
 OP(softsign) = {ACTIVATION(softsign), .doc = "x / (1 + |x|).", .expr = "x / (1 + abs(x))"};
-OP(relu6) = {ACTIVATION(relu6),
-             .doc = "relu cut at 6.",
-             .expr = "max(min(x, 6), 0)",
+OP(relu6) = {ACTIVATION(relu6), .doc = "relu cut at 6.", .expr = "max(min(x, 6), 0)",
              .vjp = {"where(0 < y, where(y < 6, g, 0), 0)"}};
 OP(exponential) = {ACTIVATION(exponential), .doc = "exp(x).", .expr = "exp(x)"};
 OP(silu) = {ACTIVATION(silu), .doc = "x * sigmoid(x).", .expr = "x * sigmoid(x)"};
@@ -71,12 +58,10 @@ OP(gelu) = {ACTIVATION(gelu),
                     " 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),"
                     " 0.5 * x * (1 + erf(x * 0.7071067811865476)))"};
 
-OP(softmax) = {ACTIVATION(softmax),
-               .doc = "exp(x) over its sum along the last axis.",
+OP(softmax) = {ACTIVATION(softmax), .doc = "exp(x) over its sum along the last axis.",
                .expr = "e = exp(x - reduce_max(x)); e / reduce_sum(e)",
                .vjp = {"y * (g - reduce_sum(g * y))"}};
-OP(log_softmax) = {ACTIVATION(log_softmax),
-                   .doc = "Logarithm of softmax along the last axis.",
+OP(log_softmax) = {ACTIVATION(log_softmax), .doc = "Logarithm of softmax along the last axis.",
                    .expr = "s = x - reduce_max(x); s - log(reduce_sum(exp(s)))",
                    .vjp = {"g - exp(y) * reduce_sum(g)"}};
 
@@ -95,14 +80,12 @@ OP(sparse_softmax_crossentropy) = {
 
 OP(softmax_crossentropy) = {
     FUSED_LOSS(softmax_crossentropy),
-    .doc = "-sum(b * log softmax(a)) along the last axis; b is a distribution.",
-    .infer = infer_row,
+    .doc = "-sum(b * log softmax(a)) along the last axis; b is a distribution.", .infer = infer_row,
     .expr = "-reduce_sum(b * log_softmax(a))",
     .vjp = {"g * (softmax(a) * reduce_sum(b) - b)", "-g * log_softmax(a)"}};
 
 OP(sigmoid_crossentropy) = {
     FUSED_LOSS(sigmoid_crossentropy),
     .doc = "-(b log sigmoid(a) + (1 - b) log(1 - sigmoid(a))), element-wise.",
-    .infer = infer_broadcast,
-    .expr = "max(a, 0) - a * b + log1p(exp(-abs(a)))",
+    .infer = infer_broadcast, .expr = "max(a, 0) - a * b + log1p(exp(-abs(a)))",
     .vjp = {"g * (sigmoid(a) - b)", "-g * a"}};

@@ -44,11 +44,10 @@ OP(update) = {.name = "update",
               .infer = infer_param,
               .not_differentiable = true};
 
-static const AttrDef input_attrs[] = {
-    {"port", ATTR_CHOICE, NULL, "", 0, 0, "input|target|slice"},
-    {"index", ATTR_INT, NULL, "", 0, 0, NULL},
-    {"shape", ATTR_INTS, NULL, "", 0, 0, NULL},
-    {.type = ATTR_END}};
+static const AttrDef input_attrs[] = {{"port", ATTR_CHOICE, NULL, "", 0, 0, "input|target|slice"},
+                                      {"index", ATTR_INT, NULL, "", 0, 0, NULL},
+                                      {"shape", ATTR_INTS, NULL, "", 0, 0, NULL},
+                                      {.type = ATTR_END}};
 OP(input) = {.name = "input",
              .doc = "A tensor that the caller hands in, or a slice in the body of a scan.",
              .class = OP_LEAF,
@@ -76,10 +75,11 @@ OP(iota) = {.name = "iota",
 static const AttrDef uniform_attrs[] = {{"stream", ATTR_INT, NULL, "", 0, 0, NULL},
                                         {"shape", ATTR_INTS, NULL, "", 0, 0, NULL},
                                         {.type = ATTR_END}};
-OP(uniform) = {.name = "uniform",
-               .doc = "Uniform in [0, 1) by Philox4x32-10 of (seed, epoch, sample, stream, element).",
-               .class = OP_LEAF,
-               .impure = true,
-               .attrs = uniform_attrs,
-               .infer = infer_dims,
-               .not_differentiable = true};
+OP(uniform) = {
+    .name = "uniform",
+    .doc = "Uniform in [0, 1) by Philox4x32-10 of (seed, epoch, sample, stream, element).",
+    .class = OP_LEAF,
+    .impure = true,
+    .attrs = uniform_attrs,
+    .infer = infer_dims,
+    .not_differentiable = true};

@@ -54,8 +54,8 @@ static void bind_matmul(KernelBuild *build, const Node *node)
     Shape a = node->in[0]->shape;
     int64_t k = a.dim[a.rank - 1], n = node->in[1]->shape.dim[1];
     const Layout *layout = build->layouts[node->in[1]->id];
-    int64_t width = layout ? layout_panel_width(layout, node->in[1]->shape)
-                           : layout_default_width(n);
+    int64_t width =
+        layout ? layout_panel_width(layout, node->in[1]->shape) : layout_default_width(n);
     const char *rows = extent_text(build->arena, a, 0, a.rank - 1);
     bind_template(build, "matmul");
     bind_text(build, "M", rows);

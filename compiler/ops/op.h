@@ -69,8 +69,8 @@ struct Op {
     unsigned packed_inputs; /* kernel: bit k: input k may lie in panels */
     bool packed_output;     /* kernel: so may the output */
 
-    Shape (*infer)(const Node *node);             /* shape rule; inputs were checked by the caller */
-    void (*gradient)(Gradients *to, Node *y, Node *g); /* where vjp texts do not reach */
+    Shape (*infer)(const Node *node); /* shape rule; inputs were checked by the caller */
+    void (*gradient)(Gradients *to, Node *y, Node *g);   /* where vjp texts do not reach */
     void (*bind)(KernelBuild *kernel, const Node *node); /* kernel: template and bindings */
 
     /* For the finite-difference test: input shapes and attributes as YAML flow text,

@@ -77,13 +77,8 @@ OP(reduce_sum) = {REDUCE(reduce_sum),
                   .packed_inputs = 1,
                   .vjp = {"g + 0 * x"},
                   .sample = "{in: [[n, 3, 5]], axes: [0, 1]}"};
-OP(reduce_max) = {REDUCE(reduce_max),
-                  .doc = "Largest along axes; the gradient goes to every cell that holds it.",
-                  .reducer = "nc_maximum",
-                  .vjp = {"where(x == y, g, 0)"},
-                  .sample = "{in: [[n, 5]], axes: [1]}"};
-OP(argmax) = {REDUCE(argmax),
-              .doc = "Position of the first largest along the last axis.",
-              .reducer = "nc_argmax",
-              .vjp = {"0"},
-              .sample = "{in: [[n, 5]], axes: [1]}"};
+OP(reduce_max) = {
+    REDUCE(reduce_max), .doc = "Largest along axes; the gradient goes to every cell that holds it.",
+    .reducer = "nc_maximum", .vjp = {"where(x == y, g, 0)"}, .sample = "{in: [[n, 5]], axes: [1]}"};
+OP(argmax) = {REDUCE(argmax), .doc = "Position of the first largest along the last axis.",
+              .reducer = "nc_argmax", .vjp = {"0"}, .sample = "{in: [[n, 5]], axes: [1]}"};

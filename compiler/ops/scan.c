@@ -12,15 +12,12 @@
 #include "ops/infer.h"
 #include "passes.h"
 
-static const AttrDef scan_attrs[] = {{"body", ATTR_POINTER, NULL, "", 0, 0, NULL},
-                                     {"steps", ATTR_INT, NULL, "", 0, 0, NULL},
-                                     {"carries", ATTR_INT, NULL, "", 0, 0, NULL},
-                                     {"slices", ATTR_INT, NULL, "", 0, 0, NULL},
-                                     {"reverse", ATTR_BOOL, NULL, "", 0, 0, NULL},
-                                     {.type = ATTR_END}};
+static const AttrDef scan_attrs[] = {
+    {"body", ATTR_POINTER, NULL, "", 0, 0, NULL}, {"steps", ATTR_INT, NULL, "", 0, 0, NULL},
+    {"carries", ATTR_INT, NULL, "", 0, 0, NULL},  {"slices", ATTR_INT, NULL, "", 0, 0, NULL},
+    {"reverse", ATTR_BOOL, NULL, "", 0, 0, NULL}, {.type = ATTR_END}};
 
-static const AttrDef pick_attrs[] = {{"index", ATTR_INT, NULL, "", 0, 0, NULL},
-                                     {.type = ATTR_END}};
+static const AttrDef pick_attrs[] = {{"index", ATTR_INT, NULL, "", 0, 0, NULL}, {.type = ATTR_END}};
 
 static Shape infer_scan(const Node *node)
 {
@@ -61,9 +58,10 @@ Node *scan_pick(Graph *graph, Node *scan, int index)
 
 Node *scan_slice_input(Graph *body, int index, Shape shape)
 {
-    AttrValue values[3] = {{.s = "slice"},
-                           {.i = index},
-                           {.count = shape.rank, .list = ARENA_ARRAY(body->arena, int64_t, MAX_RANK)}};
+    AttrValue values[3] = {
+        {.s = "slice"},
+        {.i = index},
+        {.count = shape.rank, .list = ARENA_ARRAY(body->arena, int64_t, MAX_RANK)}};
     for (int i = 0; i < shape.rank; i++)
         values[2].list[i] = shape.dim[i];
     return node_new(body, OP_input, 0, NULL, values);
@@ -110,8 +108,9 @@ static void copy_forward(BackScan *b, Node *const *inputs)
         Node *in[64];
         for (int k = 0; k < node->inputs; k++)
             in[k] = b->copy[node->in[k]->id];
-        b->copy[i] = node->op == OP_input ? inputs[attr(node, "index")->i]
-                                          : node_new(b->body, node->op, node->inputs, in, node->attr);
+        b->copy[i] = node->op == OP_input
+                         ? inputs[attr(node, "index")->i]
+                         : node_new(b->body, node->op, node->inputs, in, node->attr);
     }
 }
 

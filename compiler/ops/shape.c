@@ -155,8 +155,7 @@ static void gradient_slice(Gradients *to, Node *y, Node *g)
     if (after.dim[axis])
         parts[count++] = constant_of(graph, 0, after);
     AttrValue value = {.i = axis};
-    gradient_add(to, y, 0,
-                 count == 1 ? g : node_new(graph, OP_concatenate, count, parts, &value));
+    gradient_add(to, y, 0, count == 1 ? g : node_new(graph, OP_concatenate, count, parts, &value));
 }
 
 static void bind_slice(KernelBuild *build, const Node *node)
@@ -165,9 +164,11 @@ static void bind_slice(KernelBuild *build, const Node *node)
     Shape x = node->in[0]->shape;
     Arena *arena = build->arena;
     CopyLoops loops = {
-        .extent = {"1", extent_text(arena, x, 0, axis), extent_text(arena, node->shape, axis, axis + 1),
+        .extent = {"1", extent_text(arena, x, 0, axis),
+                   extent_text(arena, node->shape, axis, axis + 1),
                    extent_text(arena, x, axis + 1, x.rank)},
-        .to = {"0", extent_text(arena, node->shape, axis, x.rank), stride_text(arena, x, axis), "1"},
+        .to = {"0", extent_text(arena, node->shape, axis, x.rank), stride_text(arena, x, axis),
+               "1"},
         .from = {"0", extent_text(arena, x, axis, x.rank), stride_text(arena, x, axis), "1"}};
     const char *start = arena_printf(arena, "%lld * (%s)", (long long)attr(node, "start")->i,
                                      stride_text(arena, x, axis));

@@ -20,7 +20,20 @@ struct nc_error {
 int nc_fail(struct nc_error *err, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-enum nc_dtype { NC_U8, NC_I8, NC_U16, NC_I16, NC_U32, NC_I32, NC_U64, NC_I64, NC_F16, NC_F32, NC_F64, NC_BOOL };
+enum nc_dtype {
+    NC_U8,
+    NC_I8,
+    NC_U16,
+    NC_I16,
+    NC_U32,
+    NC_I32,
+    NC_U64,
+    NC_I64,
+    NC_F16,
+    NC_F32,
+    NC_F64,
+    NC_BOOL
+};
 size_t nc_dtype_size(enum nc_dtype dtype);
 const char *nc_dtype_name(enum nc_dtype dtype);
 
@@ -38,8 +51,10 @@ struct nc_array {
 };
 
 /* Each opens one file: 0, or -1 with err filled and *out zeroed. */
-int nc_idx_open(struct nc_array *out, const char *path, struct nc_error *err); /* plain: mapped; .gz: cached */
-int nc_npy_open(struct nc_array *out, const char *path, struct nc_error *err); /* mapped; C order; fortran order refused by name */
+int nc_idx_open(struct nc_array *out, const char *path,
+                struct nc_error *err); /* plain: mapped; .gz: cached */
+int nc_npy_open(struct nc_array *out, const char *path,
+                struct nc_error *err); /* mapped; C order; fortran order refused by name */
 int nc_npz_open(struct nc_array *out, const char *path, const char *member, struct nc_error *err);
 /* Number of arrays in an npz and their names (malloc'ed list, free with nc_names_free). */
 int nc_npz_names(const char *path, char ***names, int *count, struct nc_error *err);

@@ -298,7 +298,7 @@ static void a_long_list_of_misfits_is_cut(void **state)
 {
     enum { MANY = 200 };
     static struct nc_parameter list[MANY];
-    static char names[MANY][40];
+    static char names[MANY][64];
     struct nc_model empty = {.real_bytes = sizeof(float)};
     struct nc_model many = {
         .real_bytes = sizeof(float), .parameters = list, .parameters_count = MANY};
