@@ -101,21 +101,33 @@ $(B)/tests/unit/test_vocab.o: CFLAGS += -ffp-contract=off
 unit: $(UNIT)
 
 check: deps
-	@$(MAKE) --no-print-directory all unit
+	@$(MAKE) -s all unit
 	@B=$(B) tests/run.sh
 
 # Everything once under AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own.
 asan:
-	@$(MAKE) --no-print-directory B=build/asan OPT='-O1 -g' \
+	@$(MAKE) -s B=build/asan OPT='-O1 -g' \
 	   SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all unit
 	@B=build/asan tests/run.sh unit errors
 
-FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SECONDS ?= 60
 
-# Each parser for a minute under libFuzzer.
-fuzz: $(GENERATED)
-	@B=$(B) SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
+$(B)/fuzz/npz: FUZZ_EXTRA := $(B)/runtime/data/npz.o -lzip
+$(B)/fuzz/npz: $(B)/runtime/data/npz.o
+
+$(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(OBJECTS)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	$(V)$(CC) -fsanitize=fuzzer,address,undefined $(filter-out %/npz.o,$^) $(FUZZ_EXTRA) $(LDLIBS) -o $@
+
+fuzz-targets: $(FUZZ:%=$(B)/fuzz/%)
+
+# Each parser for a minute under libFuzzer (clang, and Debian's libclang-rt-14-dev).
+fuzz:
+	@$(MAKE) -s B=build/fuzz CC=clang OPT='-O1 -g' \
+	   SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-targets
+	@B=build/fuzz SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 
 bench: all
 	@bench/run.sh
@@ -140,7 +152,7 @@ deps:
 	 fi
 
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s all
 	$(B)/netcc train examples/digits/digits.yaml --out $(B)/demo --show 6
 
 format:
@@ -150,5 +162,5 @@ clean:
 	rm -rf $(B)
 
 .SECONDARY:
-.PHONY: all unit check asan fuzz bench deps demo format clean
+.PHONY: all unit check asan fuzz fuzz-targets bench deps demo format clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
