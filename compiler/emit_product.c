@@ -50,6 +50,34 @@ static bool write_text(const Product *p, const char *suffix, const char *text)
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
+/* A port's name as a parameter: with a _ behind it where the functions use that name themselves. */
+static const char *port_name(const Product *p, const char *name)
+{
+    static const char *const used[] = {"n",       "count", "weights", "parameters",
+                                       "state",   "env",   "arena",   "optimizer",
+                                       "scratch", "hyper", "sums",    "batch"};
+    static const char *const prefixes[] = {"nc_", "input", "target", "output"};
+    bool taken = false;
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+        taken |= !strcmp(name, used[i]);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        size_t length = strlen(prefixes[i]);
+        taken |=
+            !strncmp(name, prefixes[i], length) && (!i || isdigit((unsigned char)name[length]));
+    }
+    return taken ? arena_printf(p->arena, "%s_", name) : name;
+}
+
+static const char *input_name(const Product *p, int i)
+{
+    return port_name(p, p->program->model->inputs[i].name);
+}
+
+static const char *output_name(const Product *p, int i)
+{
+    return port_name(p, p->program->model->outputs[i].name);
+}
+
 static const char *target_name(const Product *p, int i)
 {
     return arena_printf(p->arena, "%s_target", p->program->model->targets[i].name);
@@ -61,9 +89,9 @@ static char *predict_parameters(const Product *p)
     const Model *model = p->program->model;
     Str text = str_new(p->arena);
     for (int i = 0; i < model->inputs_count; i++)
-        str_printf(&text, "%sconst float *%s", i ? ", " : "", model->inputs[i].name);
+        str_printf(&text, "%sconst float *%s", i ? ", " : "", input_name(p, i));
     for (int i = 0; i < model->outputs_count; i++)
-        str_printf(&text, ", float *%s", model->outputs[i].name);
+        str_printf(&text, ", float *%s", output_name(p, i));
     return text.text;
 }
 
@@ -72,7 +100,7 @@ static char *train_parameters(const Product *p)
     const Model *model = p->program->model;
     Str text = str_new(p->arena);
     for (int i = 0; i < model->inputs_count; i++)
-        str_printf(&text, "%sconst float *%s", i ? ", " : "", model->inputs[i].name);
+        str_printf(&text, "%sconst float *%s", i ? ", " : "", input_name(p, i));
     for (int i = 0; i < model->targets_count; i++)
         str_printf(&text, ", const float *%s", target_name(p, i));
     return text.text;
@@ -120,11 +148,11 @@ static char *header_text(const Product *p)
     bind_names(p, bind);
     template_list(bind, "ports");
     for (int i = 0; i < model->inputs_count; i++)
-        add_port(p, bind, "in ", model->inputs[i].name, model->inputs[i].shape);
+        add_port(p, bind, "in ", input_name(p, i), model->inputs[i].shape);
     for (int i = 0; p->train && i < model->targets_count; i++)
         add_port(p, bind, "in ", target_name(p, i), model->targets[i].shape);
     for (int i = 0; i < model->outputs_count; i++)
-        add_port(p, bind, "out", model->outputs[i].name, model->outputs[i].shape);
+        add_port(p, bind, "out", output_name(p, i), model->outputs[i].shape);
     int64_t train_arena = !p->train ? 0 : program->train->arena_elements;
     if (p->train && program->eval->arena_elements > train_arena)
         train_arena = program->eval->arena_elements;
@@ -183,14 +211,14 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
         push_local(p, &locals, &locals_count, "const struct nc_hyper *", "hyper", "0");
     for (int i = 0; i < model->inputs_count; i++)
         push_local(p, &locals, &locals_count, "const nc_real *", arena_printf(arena, "input%d", i),
-                   model->inputs[i].name);
+                   input_name(p, i));
     for (int i = 0; kind.has_targets && i < model->targets_count; i++)
         push_local(p, &locals, &locals_count, "const nc_real *", arena_printf(arena, "target%d", i),
                    target_name(p, i));
     int outputs = kind.has_targets ? 1 + model->metrics_count : model->outputs_count;
     for (int i = 0; i < outputs; i++)
         push_local(p, &locals, &locals_count, "nc_real *", arena_printf(arena, "output%d", i),
-                   kind.has_targets ? arena_printf(arena, "sums + %d", i) : model->outputs[i].name);
+                   kind.has_targets ? arena_printf(arena, "sums + %d", i) : output_name(p, i));
     push(arena, &conditions, &conditions_count,
          arena_printf(arena, "count < 1 || count > %s_BATCH", p->upper));
     push(arena, &conditions, &conditions_count, "!parameters || !scratch");

@@ -596,7 +596,7 @@ NC_INLINE void nc_vector_store(nc_real *p, nc_vector v)
 }
 NC_INLINE nc_vector nc_vector_splat(nc_real s)
 {
-    nc_vector v;
+    nc_vector v = {0};
     for (int l = 0; l < NC_LANES; l++)
         NC_LANE(v, l) = s;
     return v;
