@@ -5,30 +5,9 @@
  * old one where no later kernel reads that; else it is copied there at the end. */
 #include <string.h>
 
-#include "group.h"
+#include "fuse.h"
 #include "layout.h"
 #include "passes.h"
-
-/* Who reads a node, itself or through views. */
-typedef struct {
-    const Node **items;
-    int count;
-} Users;
-
-typedef struct Fusion Fusion;
-struct Fusion {
-    Arena *arena;
-    Entry *entry;
-    const Graph *graph;
-    Grouping *grouping;
-    const Layout **layouts;
-    int64_t batch;
-    BufferRef *place;  /* by node id (bases only): where its value is */
-    Users *users;      /* by node id (bases only) */
-    Buffer **states;   /* by parameter id: its buffer; shared with the bodies of scans */
-    Kernel ***kernels; /* the list under construction */
-    int *kernels_count;
-};
 
 void bind_template(KernelBuild *build, const char *template)
 {
@@ -64,7 +43,7 @@ const char *extent_text(Arena *arena, Shape shape, int from, int to)
     return product == 1 ? "n" : arena_printf(arena, "n * %lld", (long long)product);
 }
 
-static Buffer *new_buffer(Fusion *f, BufferKind kind, const Node *node)
+Buffer *new_buffer(Fusion *f, BufferKind kind, const Node *node)
 {
     Buffer *buffer = ARENA_NEW(f->arena, Buffer);
     buffer->kind = kind;
@@ -109,8 +88,7 @@ static Buffer *leaf_buffer(Fusion *f, const Node *node)
     return buffer;
 }
 
-/* Where the value of a base node is; leaves get their buffer at the first question. */
-static BufferRef place_of(Fusion *f, const Node *node)
+BufferRef place_of(Fusion *f, const Node *node)
 {
     const Node *base = base_of(node);
     BufferRef *place = &f->place[base->id];
@@ -145,7 +123,7 @@ static int add_out(Fusion *f, Kernel *kernel, BufferRef ref)
     return kernel->out_count - 1;
 }
 
-static Kernel *new_kernel(Fusion *f, const char *template)
+Kernel *new_kernel(Fusion *f, const char *template)
 {
     Kernel *kernel = ARENA_NEW(f->arena, Kernel);
     kernel->template = template;
@@ -154,18 +132,18 @@ static Kernel *new_kernel(Fusion *f, const char *template)
     return kernel;
 }
 
-static void append(Fusion *f, Kernel *kernel)
+void append_kernel(Fusion *f, Kernel *kernel)
 {
     ARENA_PUSH(f->arena, *f->kernels, *f->kernels_count, kernel);
 }
 
-static void add_node(Fusion *f, Kernel *kernel, const Node *node)
+void add_node(Fusion *f, Kernel *kernel, const Node *node)
 {
     Node *mutable = f->graph->nodes[node->id];
     ARENA_PUSH(f->arena, kernel->nodes, kernel->nodes_count, mutable);
 }
 
-static bool is_inline_leaf(const Node *node)
+bool is_inline_leaf(const Node *node)
 {
     return node->op == OP_const || node->op == OP_iota;
 }
@@ -207,7 +185,7 @@ static bool needed_outside(const Fusion *f, const Group *group, const Node *node
     return false;
 }
 
-static Users *find_users(Arena *arena, const Graph *graph)
+Users *find_users(Arena *arena, const Graph *graph)
 {
     Users *users = ARENA_ARRAY(arena, Users, graph->count + 1);
     for (int i = 0; i < graph->count; i++) {
@@ -288,10 +266,10 @@ static void build_map(Fusion *f, const Group *group)
     kernel->chain = new_chain(f, group->domain, group->layout);
     fill_chain(f, kernel, group);
     finish_map(f, kernel);
-    append(f, kernel);
+    append_kernel(f, kernel);
 }
 
-static void build_copy(Fusion *f, const Node *node, BufferRef from, BufferRef to)
+void build_copy(Fusion *f, const Node *node, BufferRef from, BufferRef to)
 {
     Kernel *kernel = new_kernel(f, "map");
     const Node *base = base_of(node);
@@ -303,7 +281,7 @@ static void build_copy(Fusion *f, const Node *node, BufferRef from, BufferRef to
     add_store(f, kernel, base, to);
     add_node(f, kernel, base);
     finish_map(f, kernel);
-    append(f, kernel);
+    append_kernel(f, kernel);
 }
 
 /* A matrix in panels, copied to row-major memory. */
@@ -317,7 +295,7 @@ static void build_unpack(Fusion *f, const Node *base, BufferRef from, BufferRef 
     add_out(f, kernel, to);
     add_node(f, kernel, base);
     kernel->flops_fixed = (double)shape_row(base->shape);
-    append(f, kernel);
+    append_kernel(f, kernel);
 }
 
 static void build_anchor(Fusion *f, const Group *group)
@@ -336,151 +314,7 @@ static void build_anchor(Fusion *f, const Group *group)
     }
     KernelBuild build = {f->arena, kernel, f->layouts, f->batch};
     op->bind(&build, group->anchor);
-    append(f, kernel);
-}
-
-static void fuse_graph(Fusion *f);
-
-/* ---- scan: a loop of kernels ----------------------------------------------------------------- */
-
-static const Node *body_input(const Graph *body, int index)
-{
-    for (int i = 0; i < body->count; i++) {
-        if (body->nodes[i]->op == OP_input && attr(body->nodes[i], "index")->i == index)
-            return body->nodes[i];
-    }
-    return NULL;
-}
-
-static const Node *pick_of(const Graph *graph, const Node *scan, int index)
-{
-    for (int i = scan->id + 1; i < graph->count; i++) {
-        const Node *node = graph->nodes[i];
-        if (node->op == OP_pick && node->in[0] == scan && attr(node, "index")->i == index)
-            return node;
-    }
-    return NULL;
-}
-
-static int64_t slice_elements(Shape slice)
-{
-    return shape_row(slice);
-}
-
-/* A scan in the making: the loop kernel, and the body as a fusion of its own that shares the
- * entry's buffers. */
-typedef struct {
-    Fusion *outer, inner;
-    const Node *scan;
-    int carries, slices;
-    bool reverse;
-    Buffer *carry[64];
-} ScanFusion;
-
-static void bind_scan_inputs(ScanFusion *s)
-{
-    const Graph *body = s->inner.graph;
-    for (int i = 0; i < s->scan->inputs; i++) {
-        const Node *input = body_input(body, i);
-        BufferRef from = place_of(s->outer, s->scan->in[i]);
-        if (i < s->carries) {
-            const Node *next = body->outputs[i].node;
-            const Node *result = pick_of(s->outer->graph, s->scan, i);
-            s->carry[i] = new_buffer(&s->inner, BUFFER_ARENA, next);
-            if (result)
-                s->outer->place[result->id] = (BufferRef){.buffer = s->carry[i]};
-            build_copy(s->outer, s->scan->in[i], from, (BufferRef){.buffer = s->carry[i]});
-            if (input)
-                s->inner.place[input->id] = (BufferRef){.buffer = s->carry[i]};
-        } else if (input && i < s->carries + s->slices) {
-            from.slice = slice_elements(input->shape);
-            from.reversed = s->reverse;
-            s->inner.place[input->id] = from;
-        } else if (input) {
-            s->inner.place[input->id] = from;
-        }
-    }
-}
-
-/* Results that are stacked are written into their slice by whoever computes them. */
-static void bind_scan_results(ScanFusion *s, bool *copied)
-{
-    const Graph *body = s->inner.graph;
-    for (int i = s->carries; i < body->outputs_count; i++) {
-        const Node *result = pick_of(s->outer->graph, s->scan, i);
-        if (!result)
-            continue;
-        const Node *base = base_of(body->outputs[i].node);
-        BufferRef slice = place_of(s->outer, result);
-        slice.slice = slice_elements(base->shape);
-        slice.reversed = s->reverse;
-        copied[i] = s->inner.place[base->id].buffer || !s->inner.grouping->of[base->id];
-        if (!copied[i])
-            s->inner.place[base->id] = slice;
-    }
-}
-
-static void copy_scan_results(ScanFusion *s, const bool *copied)
-{
-    const Graph *body = s->inner.graph;
-    for (int i = s->carries; i < body->outputs_count; i++) {
-        const Node *result = pick_of(s->outer->graph, s->scan, i);
-        if (!result || !copied[i])
-            continue;
-        const Node *base = base_of(body->outputs[i].node);
-        BufferRef slice = place_of(s->outer, result);
-        slice.slice = slice_elements(base->shape);
-        slice.reversed = s->reverse;
-        build_copy(&s->inner, base, place_of(&s->inner, base), slice);
-    }
-    for (int i = 0; i < s->carries; i++) {
-        const Node *base = base_of(body->outputs[i].node);
-        BufferRef from = is_inline_leaf(base) ? (BufferRef){0} : place_of(&s->inner, base);
-        build_copy(&s->inner, base, from, (BufferRef){.buffer = s->carry[i]});
-    }
-}
-
-static void copy_captured_layouts(ScanFusion *s)
-{
-    for (int i = s->carries + s->slices; i < s->scan->inputs; i++) {
-        const Node *input = body_input(s->inner.graph, i);
-        if (input)
-            s->inner.layouts[input->id] = s->outer->layouts[base_of(s->scan->in[i])->id];
-    }
-}
-
-static void build_scan(Fusion *f, const Group *group)
-{
-    const Node *scan = group->anchor;
-    const Graph *body = attr(scan, "body")->ptr;
-    Kernel *loop = new_kernel(f, NULL);
-    loop->steps = attr(scan, "steps")->i;
-    add_node(f, loop, scan);
-    ScanFusion s = {.outer = f,
-                    .inner = {.arena = f->arena,
-                              .entry = f->entry,
-                              .graph = body,
-                              .batch = f->batch,
-                              .place = ARENA_ARRAY(f->arena, BufferRef, body->count + 1),
-                              .users = find_users(f->arena, body),
-                              .states = f->states,
-                              .kernels = &loop->body,
-                              .kernels_count = &loop->body_count},
-                    .scan = scan,
-                    .carries = (int)attr(scan, "carries")->i,
-                    .slices = (int)attr(scan, "slices")->i,
-                    .reverse = attr(scan, "reverse")->i};
-    if (s.carries > 64)
-        bug("a scan with more than 64 carries");
-    s.inner.layouts = lay_out(body, f->arena);
-    copy_captured_layouts(&s);
-    s.inner.grouping = group_nodes(f->arena, body, s.inner.layouts);
-    bool *copied = ARENA_ARRAY(f->arena, bool, body->outputs_count + 1);
-    bind_scan_inputs(&s);
-    bind_scan_results(&s, copied);
-    fuse_graph(&s.inner);
-    copy_scan_results(&s, copied);
-    append(f, loop);
+    append_kernel(f, kernel);
 }
 
 /* ---- states and outputs ---------------------------------------------------------------------- */
@@ -567,7 +401,7 @@ static void copy_rest(Fusion *f)
     }
 }
 
-static void fuse_graph(Fusion *f)
+void fuse_graph(Fusion *f)
 {
     for (int i = 0; i < f->grouping->count; i++) {
         const Group *group = f->grouping->groups[i];
