@@ -97,6 +97,20 @@ static const Node *captured_input(const Node *scan, int k)
     return NULL;
 }
 
+/* Is the scan's input k, where it is captured, read as panels in the body? */
+static bool captured_in_panels(const Node *scan, int k)
+{
+    const Node *inner = captured_input(scan, k);
+    const Graph *body = attr(scan, "body")->ptr;
+    for (int i = 0; inner && i < body->count; i++) {
+        for (int j = 0; j < body->nodes[i]->inputs; j++) {
+            if (body->nodes[i]->in[j] == inner && read_in_panels(body->nodes[i], j))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Union-find over the matrices of a graph. */
 static int root(int *parent, int i)
 {
@@ -185,7 +199,9 @@ static void classify(Classes *c)
             int read = root(c->parent, node->in[k]->id);
             if (is_matrix(node->in[k]) && !can_read(node, k))
                 c->blocked[read] = true;
-            if (is_matrix(node->in[k]) && read_in_panels(node, k) && !c->wanted[read])
+            bool panels =
+                read_in_panels(node, k) || (node->op == OP_scan && captured_in_panels(node, k));
+            if (is_matrix(node->in[k]) && panels && !c->wanted[read])
                 c->wanted[read] = layout_panels(c->graph->arena, node->in[k]->shape,
                                                 layout_default_width(node->in[k]->shape.dim[1]));
         }
@@ -205,20 +221,6 @@ static Classes find_classes(const Graph *graph, Arena *arena, bool settled)
     join_classes(&c);
     classify(&c);
     return c;
-}
-
-/* Is the scan's input k, where it is captured, read as panels in the body? */
-static bool captured_in_panels(const Node *scan, int k)
-{
-    const Node *inner = captured_input(scan, k);
-    const Graph *body = attr(scan, "body")->ptr;
-    for (int i = 0; inner && i < body->count; i++) {
-        for (int j = 0; j < body->nodes[i]->inputs; j++) {
-            if (body->nodes[i]->in[j] == inner && read_in_panels(body->nodes[i], j))
-                return true;
-        }
-    }
-    return false;
 }
 
 /* Panels for every matrix that some graph reads so. */

@@ -114,20 +114,44 @@ static void copy_forward(BackScan *b, Node *const *inputs)
     }
 }
 
-/* Stacks `node` as a result of the backward body and reads the stack outside. */
+/* Stacks `node` as a result of the backward body, once, and yields which result it is. */
 static int stack_result(BackScan *b, Node *node)
 {
+    for (int i = b->carries; i < b->body->outputs_count; i++) {
+        if (b->body->outputs[i].node == node)
+            return i;
+    }
     graph_output(b->body, "stacked", node, (Loc){0});
     return b->body->outputs_count - 1;
 }
 
+/* A node of the body over all steps: the stack that it is a slice of, or one made of it. */
+typedef struct {
+    Node *outer;
+    int result;
+} Stack;
+
+static Stack stack_of(BackScan *b, Node *node, int back_slices)
+{
+    for (int i = b->carries; i < b->carries + back_slices; i++) {
+        if (b->slice[i] == node)
+            return (Stack){b->in[i], -1};
+    }
+    return (Stack){NULL, stack_result(b, node)};
+}
+
+static Node *stack_node(Graph *graph, Node *back, Stack stack)
+{
+    return stack.outer ? stack.outer : scan_pick(graph, back, stack.result);
+}
+
 /* The gradient of captured input `index`, from its gradient `g` within one step. */
-static Node *hoist(BackScan *b, Node *back, const Node *g, const int *stack)
+static Node *hoist(BackScan *b, Node *back, const Node *g, const Stack *stack)
 {
     Graph *graph = gradient_graph(b->to);
-    Node *first = scan_pick(graph, back, stack[0]);
+    Node *first = stack_node(graph, back, stack[0]);
     if (g->op == OP_matmul_tn)
-        return node2(graph, OP_matmul_tn, first, scan_pick(graph, back, stack[1]));
+        return node2(graph, OP_matmul_tn, first, stack_node(graph, back, stack[1]));
     unsigned axes = 1;
     for (int i = 0; i < g->attr[0].count; i++)
         axes |= 2u << g->attr[0].list[i];
@@ -203,7 +227,8 @@ static void gradient_scan(Gradients *to, Node *y, Node *g)
     for (int i = 0; i < b.carries; i++)
         graph_output(b.body, "carry", result[i] ? result[i] : zeros(b.body, forward_in[i]->shape),
                      (Loc){0});
-    int slice_stack[64], capture_stack[64][2];
+    int slice_stack[64];
+    Stack capture_stack[64][2];
     for (int i = 0; i < b.slices; i++)
         slice_stack[i] = result[b.carries + i] ? stack_result(&b, result[b.carries + i]) : -1;
     for (int i = 0; i < captures; i++) {
@@ -213,7 +238,7 @@ static void gradient_scan(Gradients *to, Node *y, Node *g)
         if (part->op != OP_matmul_tn && part->op != OP_reduce_sum)
             bug("scan: the gradient of a captured input is neither a product nor a sum");
         for (int k = 0; k < part->inputs; k++)
-            capture_stack[i][k] = stack_result(&b, part->in[k]);
+            capture_stack[i][k] = stack_of(&b, part->in[k], back_slices);
     }
     Node *back = scan_new(graph, b.body, b.steps, !attr(y, "reverse")->i, b.carries, back_slices,
                           b.in, b.in_count);
@@ -232,11 +257,114 @@ static void gradient_scan(Gradients *to, Node *y, Node *g)
     }
 }
 
+/* What the body computes of captured inputs and constants alone is the same in every step. */
+typedef struct {
+    Graph *graph; /* around the scan */
+    const Node *scan;
+    const Graph *body;
+    Node **in; /* of the new scan */
+    int inputs;
+    bool *invariant; /* by body node */
+    Node **outer;    /* by body node: its copy outside, where it is invariant */
+} Hoist;
+
+static bool is_leaf(const Node *node)
+{
+    return op_of(node)->class == OP_LEAF;
+}
+
+static bool is_invariant(const Hoist *h, const Node *node)
+{
+    if (node->op == OP_input)
+        return attr(node, "index")->i >= attr(h->scan, "carries")->i + attr(h->scan, "slices")->i;
+    if (is_leaf(node))
+        return node->op == OP_const;
+    for (int k = 0; k < node->inputs; k++) {
+        if (!h->invariant[node->in[k]->id])
+            return false;
+    }
+    return !op_of(node)->impure;
+}
+
+static Node *copy_outside(const Hoist *h, const Node *node)
+{
+    Node *in[8];
+    double value;
+    if (node->op == OP_input)
+        return h->in[attr(node, "index")->i];
+    if (is_constant(node, &value))
+        return constant_of(h->graph, value, node->shape);
+    for (int k = 0; k < node->inputs; k++)
+        in[k] = h->outer[node->in[k]->id];
+    return node_new(h->graph, node->op, node->inputs, in, node->attr);
+}
+
+/* Marks invariant nodes and copies them outside; true if there is anything but leaves. */
+static bool find_invariants(Hoist *h)
+{
+    bool found = false;
+    for (int i = 0; i < h->body->count; i++) {
+        const Node *node = h->body->nodes[i];
+        h->invariant[i] = node->inputs <= 8 && is_invariant(h, node);
+        if (!h->invariant[i])
+            continue;
+        h->outer[i] = copy_outside(h, node);
+        found |= !is_leaf(node);
+    }
+    return found;
+}
+
+/* The body with a captured input in the place of each invariant node. */
+static Graph *body_without(Hoist *h)
+{
+    Graph *body = graph_new(h->graph->arena);
+    Node **copy = ARENA_ARRAY(body->arena, Node *, h->body->count + 1);
+    for (int i = 0; i < h->body->count; i++) {
+        const Node *node = h->body->nodes[i];
+        Node *in[64];
+        body->layer = node->name;
+        body->loc = node->loc;
+        if (h->invariant[i] && !is_leaf(node)) {
+            copy[i] = scan_slice_input(body, h->inputs, node->shape);
+            h->in[h->inputs++] = h->outer[i];
+            continue;
+        }
+        for (int k = 0; k < node->inputs; k++)
+            in[k] = copy[node->in[k]->id];
+        copy[i] = node_new(body, node->op, node->inputs, in, node->attr);
+    }
+    for (int i = 0; i < h->body->outputs_count; i++) {
+        Output output = h->body->outputs[i];
+        graph_output(body, output.name, copy[output.node->id], output.loc);
+    }
+    return body;
+}
+
+static Node *identity_scan(Graph *graph, const Node *y, Node *const *in)
+{
+    const Graph *body = attr(y, "body")->ptr;
+    Hoist h = {.graph = graph,
+               .scan = y,
+               .body = body,
+               .in = ARENA_ARRAY(graph->arena, Node *, y->inputs + body->count + 1),
+               .inputs = y->inputs,
+               .invariant = ARENA_ARRAY(graph->arena, bool, body->count + 1),
+               .outer = ARENA_ARRAY(graph->arena, Node *, body->count + 1)};
+    for (int i = 0; i < y->inputs; i++)
+        h.in[i] = in[i];
+    if (!find_invariants(&h))
+        return NULL;
+    Graph *rest = body_without(&h);
+    return scan_new(graph, rest, attr(y, "steps")->i, attr(y, "reverse")->i,
+                    (int)attr(y, "carries")->i, (int)attr(y, "slices")->i, h.in, h.inputs);
+}
+
 OP(scan) = {.name = "scan",
             .doc = "A loop over time with a body graph.",
             .arity = -1,
             .class = OP_KERNEL,
             .impure = true,
+            .identity = identity_scan,
             .attrs = scan_attrs,
             .infer = infer_scan,
             .gradient = gradient_scan};
