@@ -77,15 +77,21 @@ static TemplateRecord *copy_record(Arena *arena, const TemplateRecord *record)
     return copy;
 }
 
+/* A template may have a second form in block calls, for tcc. */
+static const char *block_variant(Arena *arena, const char *template)
+{
+    const char *variant = arena_printf(arena, "%s_block", template);
+    return embedded_text("templates", variant) ? variant : template;
+}
+
 static char *kernel_body(Emitter *emitter, const Kernel *kernel)
 {
     TemplateRecord *bind = copy_record(emitter->arena, kernel->bind);
     const char *template = kernel->template;
-    if (kernel->chain) {
+    if (kernel->chain)
         express(bind, kernel, emitter->style);
-        if (emitter->style.lowering == LOWER_BLOCK)
-            template = arena_printf(emitter->arena, "%s_block", template);
-    }
+    if (emitter->style.lowering == LOWER_BLOCK)
+        template = block_variant(emitter->arena, template);
     const char *source = template_source(emitter->arena, template);
     if (strstr(source, "//:param $uses_n"))
         template_int(bind, "uses_n", record_mentions_n(bind));

@@ -161,18 +161,26 @@ Node *reshape(Graph *graph, Node *x, Shape shape)
     return node_new(graph, OP_reshape, 1, &x, &value);
 }
 
+/* One node for each run of adjacent axes (axes of extent 1 belong to any run), from the last. */
 Node *reduce(Graph *graph, OpKind op, Node *x, unsigned axes)
 {
-    int64_t list[MAX_RANK];
-    int count = 0;
-    for (int i = 0; i < x->shape.rank; i++) {
-        if (axes >> i & 1 && x->shape.dim[i] != 1)
-            list[count++] = i;
+    for (int i = x->shape.rank - 1; i >= 0; i--) {
+        int64_t list[MAX_RANK];
+        int count = 0, from = i;
+        while (from >= 0 && (axes >> from & 1 || x->shape.dim[from] == 1))
+            from--;
+        for (int axis = from + 1; axis <= i; axis++) {
+            if (axes >> axis & 1 && x->shape.dim[axis] != 1)
+                list[count++] = axis;
+        }
+        if (count) {
+            AttrValue value = ints_value(graph, count, list);
+            x = node_new(graph, op, 1, &x, &value);
+        }
+        if (from < i)
+            i = from + 1;
     }
-    if (!count)
-        return x;
-    AttrValue value = ints_value(graph, count, list);
-    return node_new(graph, op, 1, &x, &value);
+    return x;
 }
 
 Node *transpose(Graph *graph, Node *x, const int *perm)

@@ -139,7 +139,9 @@ class Network:
         self.layers, numbers, before = [], {}, None
         for entry in spec["layers"]:
             kind, arguments = named(entry)
-            if not isinstance(arguments, dict):
+            if arguments is None:
+                arguments = {}
+            elif not isinstance(arguments, dict):
                 arguments = {FIRST_ARGUMENT[kind]: arguments}
             arguments = dict(arguments)
             name = arguments.pop("name", None)
@@ -181,20 +183,84 @@ class Network:
         kernel = self.parameter(name + "/kernel", x.shape[-1], units)
         return self.with_bias(name, x @ kernel, use_bias, activation)
 
-    def layer_conv2d(self, name, x, filters, kernel_size, strides=1, padding="valid",
-                     dilation_rate=1, activation=None, use_bias=True):
-        size, stride, dilation = pair(kernel_size), pair(strides), pair(dilation_rate)
-        kernel = self.parameter(name + "/kernel", *size, x.shape[-1], filters)
+    @staticmethod
+    def padded(image, size, stride, dilation, value=0.0):
+        """NCHW with the padding of 'same': the odd cell at the end."""
+        pads = []
+        for extent, k, s, d in zip(image.shape[2:], size, stride, dilation):
+            total = max((-(-extent // s) - 1) * s + (k - 1) * d + 1 - extent, 0)
+            pads = [total // 2, total - total // 2] + pads  # the last axis first
+        return torch.nn.functional.pad(image, pads, value=value)
+
+    def convolve(self, x, kernel, strides, padding, dilation_rate, groups):
+        """kernel as torch has it: [out, in / groups, height, width]."""
+        stride, dilation = pair(strides), pair(dilation_rate)
         image = x.permute(0, 3, 1, 2)
         if padding == "same":
-            pads = []
-            for extent, k, s, d in zip(image.shape[2:], size, stride, dilation):
-                total = max((-(-extent // s) - 1) * s + (k - 1) * d + 1 - extent, 0)
-                pads = [total // 2, total - total // 2] + pads  # the last axis first
-            image = torch.nn.functional.pad(image, pads)
-        y = torch.nn.functional.conv2d(image, kernel.permute(3, 2, 0, 1), stride=stride,
-                                       dilation=dilation)
-        return self.with_bias(name, y.permute(0, 2, 3, 1), use_bias, activation)
+            image = self.padded(image, kernel.shape[2:], stride, dilation)
+        y = torch.nn.functional.conv2d(image, kernel, stride=stride, dilation=dilation,
+                                       groups=groups)
+        return y.permute(0, 2, 3, 1)
+
+    def layer_conv2d(self, name, x, filters, kernel_size, strides=1, padding="valid",
+                     dilation_rate=1, groups=1, activation=None, use_bias=True):
+        kernel = self.parameter(name + "/kernel", *pair(kernel_size), x.shape[-1] // groups, filters)
+        y = self.convolve(x, kernel.permute(3, 2, 0, 1), strides, padding, dilation_rate, groups)
+        return self.with_bias(name, y, use_bias, activation)
+
+    def depthwise(self, name, x, kernel_size, strides, padding, depth_multiplier, dilation_rate):
+        channels = x.shape[-1]
+        kernel = self.parameter(name, *pair(kernel_size), channels, depth_multiplier)
+        kernel = kernel.permute(2, 3, 0, 1).reshape(channels * depth_multiplier, 1,
+                                                    *pair(kernel_size))
+        return self.convolve(x, kernel, strides, padding, dilation_rate, channels)
+
+    def layer_depthwise_conv2d(self, name, x, kernel_size, strides=1, padding="valid",
+                               depth_multiplier=1, dilation_rate=1, activation=None, use_bias=True):
+        y = self.depthwise(name + "/kernel", x, kernel_size, strides, padding, depth_multiplier,
+                           dilation_rate)
+        return self.with_bias(name, y, use_bias, activation)
+
+    def layer_separable_conv2d(self, name, x, filters, kernel_size, strides=1, padding="valid",
+                               depth_multiplier=1, dilation_rate=1, activation=None, use_bias=True):
+        y = self.depthwise(name + "/depthwise_kernel", x, kernel_size, strides, padding,
+                           depth_multiplier, dilation_rate)
+        point = self.parameter(name + "/pointwise_kernel", 1, 1, y.shape[-1], filters)
+        return self.with_bias(name, y @ point[0, 0], use_bias, activation)
+
+    def pooled(self, x, pool_size, strides, padding, value):
+        size = pair(pool_size)
+        stride = pair(strides) if strides else size
+        image = x.permute(0, 3, 1, 2)
+        if padding == "same":
+            image = self.padded(image, size, stride, (1, 1), value)
+        return image, size, stride
+
+    def layer_max_pooling2d(self, name, x, pool_size=2, strides=None, padding="valid"):
+        image, size, stride = self.pooled(x, pool_size, strides, padding, -torch.inf)
+        return torch.nn.functional.max_pool2d(image, size, stride).permute(0, 2, 3, 1)
+
+    def layer_average_pooling2d(self, name, x, pool_size=2, strides=None, padding="valid"):
+        """Padding does not count: the sum over the number of cells that are there."""
+        image, size, stride = self.pooled(x, pool_size, strides, padding, 0.0)
+        there = self.pooled(torch.ones_like(x), pool_size, strides, padding, 0.0)[0]
+        sums = [torch.nn.functional.avg_pool2d(v, size, stride) for v in (image, there)]
+        return (sums[0] / sums[1]).permute(0, 2, 3, 1)
+
+    def layer_global_average_pooling2d(self, name, x, keepdims=False):
+        return x.mean((1, 2), keepdim=keepdims)
+
+    def layer_global_max_pooling2d(self, name, x, keepdims=False):
+        return x.amax((1, 2), keepdim=keepdims)
+
+    def layer_zero_padding2d(self, name, x, padding=1):
+        pad = padding if isinstance(padding, list) else [padding] * 2
+        top, bottom, left, right = pad if len(pad) == 4 else (pad[0], pad[0], pad[-1], pad[-1])
+        return torch.nn.functional.pad(x, (0, 0, left, right, top, bottom))
+
+    def layer_up_sampling2d(self, name, x, size=2):
+        rows, columns = pair(size)
+        return x.repeat_interleave(rows, 1).repeat_interleave(columns, 2)
 
     def layer_batch_normalization(self, name, x, momentum=0.99, epsilon=1e-3, center=True,
                                   scale=True):
@@ -265,7 +331,7 @@ class Network:
 
 
 MERGES = ("add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate")
-FIRST_ARGUMENT = {"dense": "units", "simple_rnn": "units", "dropout": "rate",
+FIRST_ARGUMENT = {"zero_padding2d": "padding", "dense": "units", "simple_rnn": "units", "dropout": "rate",
                   "activation": "activation"}
 LAYER_ACTIVATIONS = {"relu": relu, "elu": elu, "softmax": ACTIVATIONS["softmax"],
                      "leaky_relu": lambda x, negative_slope=0.3: torch.where(x > 0, x,
