@@ -1,5 +1,5 @@
-# netcc. `make` builds build/netcc, `make check` runs every test, `make demo` shows it at work.
-# `make deps` installs what is missing on Debian and Ubuntu.
+# netcc. `make` builds build/netcc, `make check` runs every test, `make demo` shows it at work,
+# `make install PREFIX=...` installs it. `make deps` installs what is missing on Debian and Ubuntu.
 
 B       ?= build
 ifeq ($(origin CC),default)
@@ -13,6 +13,11 @@ DEFS    := -D_GNU_SOURCE
 INC     := -Icompiler -Iruntime -I$(B)/gen
 CFLAGS  += $(OPT) $(WARN) $(DEFS) $(INC) $(SAN) -fPIC -MMD -MP
 LDLIBS  := -lyaml -ltcc -lz -ljansson -ldl -lm -lpthread
+# png files need libpng; without it they are refused by name
+ifeq ($(shell pkg-config --exists libpng 2>/dev/null && echo 1),1)
+DEFS    += -DNC_PNG
+LDLIBS  += -lpng
+endif
 
 KERNEL_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 ifeq ($(shell uname -m),x86_64)
@@ -29,9 +34,9 @@ LISTS     := $(FAMILIES:%=$(B)/gen/%_list.h)
 GENERATED := $(LISTS) $(B)/gen/op_enum.h $(B)/gen/primitives.h $(B)/gen/embedded_data.h
 
 COMPILER  := $(filter-out compiler/main.c,$(sort $(wildcard compiler/*.c compiler/*/*.c)))
-RUNTIME   := $(filter-out runtime/native.c runtime/data/npz.c,\
+RUNTIME   := $(filter-out runtime/native.c runtime/peak.c runtime/data/npz.c,\
                $(sort $(wildcard runtime/*.c runtime/*/*.c)))
-NATIVE    := $(ISAS:%=$(B)/runtime/native_%.o)
+NATIVE    := $(ISAS:%=$(B)/runtime/native_%.o) $(ISAS:%=$(B)/runtime/peak_%.o)
 OBJECTS   := $(patsubst %.c,$(B)/%.o,$(COMPILER) $(RUNTIME)) $(NATIVE)
 PLUGIN    := runtime/data/npz.c runtime/data/npy.c runtime/data/file.c runtime/data/array.c
 HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
@@ -39,7 +44,7 @@ UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/
 SOURCES   := $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] runtime/*/*.[ch] \
                tests/*/*.c bench/*.c))
 
-all: $(B)/netcc $(B)/npz.so
+all: $(B)/netcc $(B)/npz.so $(B)/libnetcc.a $(B)/netcc.1
 
 # ---- one place of truth: lists made from the records ------------------------------------------
 
@@ -58,11 +63,12 @@ $(B)/gen/primitives.h: compiler/ops/primitive.c | $(B)/gen
 	   tr '\n' ' ' < $< | grep -oE '[{ ]PRIMITIVE\([a-z0-9]+, [0-9]\)' | \
 	   sed -E 's/.*PRIMITIVE\(([a-z0-9]+), ([0-9])\)/    X(\1, \2) \\/'; echo; } > $@
 
-EMBEDDED := $(sort $(wildcard templates/*.c)) runtime/vocab.h
+EMBEDDED := $(sort $(wildcard templates/*.c templates/completion/* templates/man/* templates/schema/* templates/new/*/*)) \
+            runtime/vocab.h runtime/netcc.h runtime/standalone.h
 
 $(B)/gen/embedded_data.h: $(EMBEDDED) Makefile | $(B)/gen
 	@for f in $(EMBEDDED); do \
-	   echo "{\"$$(dirname $$f)\", \"$$(basename $${f%.*})\", (const char[]){"; \
+	   echo "{\"$$(dirname $$f)\", \"$$(basename $${f%.[ch]})\", (const char[]){"; \
 	   od -An -v -tu1 $$f | sed -E 's/ +([0-9]+)/\1,/g'; echo '0}},'; done > $@
 
 $(B)/gen:
@@ -80,6 +86,17 @@ $(B)/runtime/native_%.o: runtime/native.c | $(GENERATED)
 	@echo '  CC   $< ($*)'
 	$(V)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
 
+$(B)/runtime/peak_%.o: runtime/peak.c | $(GENERATED)
+	@mkdir -p $(@D)
+	@echo '  CC   $< ($*)'
+	$(V)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
+
+# What executables of `netcc build` are linked with
+$(B)/libnetcc.a: $(patsubst %.c,$(B)/%.o,$(RUNTIME)) $(ISAS:%=$(B)/runtime/peak_%.o)
+	@echo '  AR   $@'
+	@rm -f $@
+	$(V)$(AR) rcs $@ $^
+
 $(B)/netcc: $(B)/compiler/main.o $(OBJECTS)
 	@echo '  LINK $@'
 	$(V)$(CC) $(SAN) $^ $(LDLIBS) -o $@
@@ -88,6 +105,51 @@ $(B)/npz.so: $(PLUGIN) | $(GENERATED)
 	@echo '  LINK $@'
 	$(V)$(CC) $(CFLAGS) -shared -fvisibility=hidden -Wl,-Bsymbolic $(PLUGIN) -lzip -MF $(B)/npz.d -o $@
 
+
+# ---- documentation: all from the records and the option tables ----------------------------------
+
+$(B)/netcc.1: $(B)/netcc
+	@$< man > $@.part && mv $@.part $@
+
+$(B)/docs/reference.md: $(B)/netcc
+	@mkdir -p $(@D)
+	@$< docs > $@.part && mv $@.part $@
+
+$(B)/docs/netcc.schema.json: $(B)/netcc
+	@mkdir -p $(@D)
+	@$< schema > $@.part && mv $@.part $@
+
+docs: $(B)/netcc.1 $(B)/docs/reference.md $(B)/docs/netcc.schema.json
+
+# ---- installation -------------------------------------------------------------------------------
+
+PREFIX  ?= /usr/local
+TO       = $(DESTDIR)$(PREFIX)
+VERSION := $(shell sed -n 's/^\#define NETCC_VERSION "\(.*\)"/\1/p' compiler/cli/cli.h)
+PC       = prefix=$(PREFIX)|includedir=$${prefix}/include|libdir=$${prefix}/lib/netcc||Name: netcc|$\
+           Description: runtime of networks compiled by netcc|Version: $(VERSION)|$\
+           Cflags: -I$${includedir}|Libs: -L$${libdir} -lnetcc -ljansson -lz -ldl -lm -lpthread
+
+# All that is installed: mode, file, folder below PREFIX, name there
+INSTALLED := 755:$(B)/netcc:bin/netcc 644:$(B)/npz.so:lib/netcc/npz.so \
+             644:$(B)/libnetcc.a:lib/netcc/libnetcc.a 644:runtime/netcc.h:include/netcc.h \
+             644:$(B)/netcc.pc:lib/pkgconfig/netcc.pc 644:$(B)/netcc.1:share/man/man1/netcc.1 \
+             644:templates/completion/netcc.bash:share/bash-completion/completions/netcc \
+             644:templates/completion/netcc.zsh:share/zsh/site-functions/_netcc \
+             644:templates/completion/netcc.fish:share/fish/vendor_completions.d/netcc.fish \
+             644:README.md:share/doc/netcc/README.md 644:LICENSE:share/doc/netcc/LICENSE \
+             644:docs/guide.md:share/doc/netcc/guide.md \
+             644:$(B)/docs/reference.md:share/doc/netcc/reference.md \
+             644:$(B)/docs/netcc.schema.json:share/doc/netcc/netcc.schema.json
+
+install: all docs
+	@echo '$(PC)' | tr '|' '\n' > $(B)/netcc.pc
+	@IFS=:; for f in $(INSTALLED); do \
+	   set -- $$f; install -D -m $$1 $$2 '$(TO)'/$$3 || exit 1; echo "  INST $(TO)/$$3"; done
+
+uninstall:
+	@IFS=:; for f in $(INSTALLED); do set -- $$f; rm -f '$(TO)'/$$3; done
+	@rmdir '$(TO)'/lib/netcc '$(TO)'/share/doc/netcc 2>/dev/null || true
 
 # ---- tests --------------------------------------------------------------------------------------
 
@@ -135,7 +197,7 @@ bench: all
 # ---- for people ---------------------------------------------------------------------------------
 
 DEBIAN := gcc g++ clang make pkg-config tcc libtcc-dev libyaml-dev zlib1g-dev libjansson-dev \
-          libzip-dev libcmocka-dev
+          libzip-dev libpng-dev libcmocka-dev
 
 # Installs the packages of the list that are missing; does nothing where all are there.
 deps:
@@ -155,6 +217,11 @@ demo: deps
 	@$(MAKE) -s all
 	$(B)/netcc train examples/digits/digits.yaml --out $(B)/demo --show 6
 
+# MNIST and Fashion-MNIST from their homes, checked, for NETCC_DATA=DIR.
+data:
+	@[ -n "$(DIR)" ] || { echo 'usage: make data DIR=folder'; exit 2; } >&2
+	@tools/fetch-data.sh '$(DIR)'
+
 format:
 	@clang-format -i $(SOURCES)
 
@@ -162,5 +229,5 @@ clean:
 	rm -rf $(B)
 
 .SECONDARY:
-.PHONY: all unit check asan fuzz fuzz-targets bench deps demo format clean
+.PHONY: all docs install uninstall data unit check asan fuzz fuzz-targets bench deps demo format clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

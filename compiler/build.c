@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char *const top_keys[] = {"name",   "input", "inputs", "outputs",
-                                       "layers", "train", "data",   NULL};
+const char *const top_keys[] = {"name",   "input", "inputs", "outputs",
+                                "layers", "train", "data",   NULL};
 
 /* clang-format off */
 static const char *const c_keywords[] = {
@@ -82,10 +82,29 @@ static bool read_inputs_map(Build *build, const Yaml *map)
     return ok;
 }
 
+/* One number for each feature column of the training table */
+static bool add_table_input(Build *build, Loc loc)
+{
+    Model *model = build->model;
+    Port port = {"input", {2, {BATCH, model->table->features_count}}, loc};
+    ARENA_PUSH(build->arena, model->inputs, model->inputs_count, port);
+    return true;
+}
+
+static bool is_auto(const Yaml *value)
+{
+    return value->kind == YAML_SCALAR && !value->quoted && !strcmp(value->text, "auto");
+}
+
 static bool read_inputs(Build *build)
 {
     const Yaml *spec = build->model->spec;
     const Yaml *one = yaml_get(spec, "input"), *several = yaml_get(spec, "inputs");
+    if (build->model->table && !several && (!one || is_auto(one)))
+        return add_table_input(build, one ? one->loc : build->csv.loc);
+    if (one && is_auto(one))
+        return diag_error(build->diag, one->loc,
+                          "input: auto takes the size from data.train where that is csv");
     if (one && several)
         return diag_error(build->diag, several->loc, "give either input or inputs, not both");
     if (!one && !several)
@@ -113,6 +132,9 @@ static void set_outputs(Build *build, const GraphParts *parts)
     for (int i = 0; i < model->outputs_count; i++) {
         Origin origin = origin_of(build, build->outputs[i]);
         Node *node = parts->outputs[i];
+        if (build->target_scale != 1)
+            node =
+                node2(parts->graph, OP_mul, node, constant(parts->graph, 1 / build->target_scale));
         model->outputs[i] = (Port){origin.name, node->shape, origin.loc};
         graph_output(parts->graph, origin.name, node, origin.loc);
     }
@@ -130,16 +152,20 @@ static bool build_predict(Build *build)
 
 bool build(Model *model)
 {
-    Build state = {.model = model, .arena = model->arena, .diag = model->diag, .scale = 1};
+    Build state = {
+        .model = model, .arena = model->arena, .diag = model->diag, .scale = 1, .target_scale = 1};
     if (!expect_map(model->diag, model->spec, "the spec"))
         return false;
     const Yaml *train = yaml_get(model->spec, "train"), *data = yaml_get(model->spec, "data");
     bool ok = read_top(&state);
+    if (!read_table(&state, data))
+        return false;
     ok = read_inputs(&state) && ok;
     ok = read_scaling(&state, data) && ok;
     if (!model->inputs_count || !read_layers(&state) || !build_predict(&state))
         return false; /* what follows needs the outputs' shapes */
     ok = read_train(&state, train) && ok;
     ok = read_sources(&state, data) && ok;
+    add_metadata(&state);
     return ok && (!train || build_train_graphs(&state));
 }

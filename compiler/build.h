@@ -51,6 +51,8 @@ typedef struct {
     int layers_count;
     Position *outputs;    /* one per model->outputs */
     double scale, offset; /* of every input */
+    double target_scale;  /* of numeric targets */
+    TableSource csv;      /* data.train's */
     TrainSpec train;
 } Build;
 
@@ -79,6 +81,27 @@ bool build_train_graphs(Build *build);
  * need the model's ports. */
 bool read_scaling(Build *build, const Yaml *data);
 bool read_sources(Build *build, const Yaml *data);
+
+/* build_table.c: csv sources. The table of data.train comes first, as inputs may be sized by it; it
+ * is bound to the targets when these are known. */
+bool read_table(Build *build, const Yaml *data);
+bool read_csv(Build *build, const Yaml *value, DataSource *out);
+bool bind_table(Build *build);
+/* data.classes, and what weights are to say of tables and classes. */
+bool read_classes(Build *build, const Yaml *value);
+void add_metadata(Build *build);
+
+/* What the sections of a spec may hold, for the reference and the schema; lists of keys end with
+ * NULL and name what has a reader of its own. */
+extern const AttrDef train_attrs[], stopping_attrs[], checkpoint_attrs[];
+extern const AttrDef scaling_attrs[], csv_attrs[], digits_attrs[], spiral_attrs[];
+extern const char *const top_keys[];
+extern const char *const layer_own_keys[];
+extern const char *const train_other_keys[];
+extern const char *const watch_keys[];
+extern const char *const data_section_keys[];
+extern const char *const source_keys[];
+extern const char *const csv_keys[];
 
 /* C identifiers that are no keywords; what a name is for goes into the message. */
 bool check_name(Diag *diag, Loc loc, const char *what, const char *name);

@@ -3,20 +3,61 @@
 
 #include "build.h"
 
-static const AttrDef scaling_attrs[] = {
+const AttrDef scaling_attrs[] = {
     {"scale", ATTR_NUMBER, "1", "every input is multiplied by it", 0, 0, NULL},
     {"offset", ATTR_NUMBER, "0", "added to every input after scale", 0, 0, NULL},
     {"one_hot", ATTR_BOOL, "false", "whole-number labels become rows of 0 and 1", 0, 0, NULL},
+    {"standardise", ATTR_BOOL, "false",
+     "subtract the training data's mean from each feature and divide by its deviation", 0, 0, NULL},
+    {"target_scale", ATTR_NUMBER, "1",
+     "numeric targets are multiplied by it for training, predictions divided", ABOVE_ZERO,
+     UNBOUNDED, NULL},
+    {"validation_split", ATTR_NUMBER, "0", "share of the training data that validates", 0,
+     BELOW_ONE, NULL},
+    {"stratified", ATTR_BOOL, "false", "validation_split takes the same share of every class", 0, 0,
+     NULL},
     ATTRS_END};
 
-static const char *const section_keys[] = {"train", "test", "validation", NULL};
-static const char *const source_keys[] = {"idx", "npy", "npz", "builtin", NULL};
-static const char *const later_keys[] = {"csv", "images", "text", NULL};
+const char *const data_section_keys[] = {"train", "test", "validation", "classes", NULL};
+const char *const source_keys[] = {"idx", "npy", "npz", "csv", "builtin", NULL};
+static const char *const later_keys[] = {"images", "text", NULL};
 
-static const AttrDef digits_attrs[] = {
+const AttrDef digits_attrs[] = {
     {"samples", ATTR_INT, "6000", "how many to draw", 1, 1 << 24, NULL},
     {"seed", ATTR_INT, "1", "sample i depends on the seed and i alone", 0, UINT32_MAX, NULL},
     ATTRS_END};
+
+const AttrDef spiral_attrs[] = {
+    {"samples", ATTR_INT, "1000", "how many to draw", 1, 1 << 24, NULL},
+    {"classes", ATTR_INT, "2", "arms of the spiral", 2, 100, NULL},
+    {"noise", ATTR_NUMBER, "0.1", "deviation of the points from their arm", 0, 10, NULL},
+    {"seed", ATTR_INT, "1", "sample i depends on the seed and i alone", 0, UINT32_MAX, NULL},
+    ATTRS_END};
+
+static bool read_standardise(Build *build, const AttrValue *values)
+{
+    const AttrValue *standardise = find_attr(scaling_attrs, values, "standardise");
+    build->model->standardise = standardise->i;
+    if (!standardise->i || (build->scale == 1 && build->offset == 0))
+        return true;
+    return diag_error(build->diag, standardise->loc,
+                      "standardise undoes scale and offset: give one or the other");
+}
+
+static bool read_split(Build *build, const AttrValue *values, const Yaml *data)
+{
+    Model *model = build->model;
+    const AttrValue *split = find_attr(scaling_attrs, values, "validation_split");
+    const AttrValue *stratified = find_attr(scaling_attrs, values, "stratified");
+    model->validation_split = split->f;
+    model->stratified = stratified->i;
+    if (split->f > 0 && yaml_get(data, "validation"))
+        return diag_error(build->diag, split->loc,
+                          "give either validation or validation_split, not both");
+    if (stratified->i && split->f == 0)
+        return diag_error(build->diag, stratified->loc, "stratified needs validation_split");
+    return true;
+}
 
 bool read_scaling(Build *build, const Yaml *data)
 {
@@ -24,12 +65,14 @@ bool read_scaling(Build *build, const Yaml *data)
     if (!data)
         return true;
     if (!expect_map(build->diag, data, "data") ||
-        !read_attrs(build->diag, "data", data->loc, scaling_attrs, section_keys, data, &values))
+        !read_attrs(build->diag, "data", data->loc, scaling_attrs, data_section_keys, data,
+                    &values))
         return false;
     build->scale = find_attr(scaling_attrs, values, "scale")->f;
     build->offset = find_attr(scaling_attrs, values, "offset")->f;
+    build->target_scale = find_attr(scaling_attrs, values, "target_scale")->f;
     build->model->one_hot = find_attr(scaling_attrs, values, "one_hot")->i;
-    return true;
+    return read_standardise(build, values) && read_split(build, values, data);
 }
 
 /* Arrays: `x` and `y` each name one array, or map ports to arrays. */
@@ -203,16 +246,10 @@ static bool digits_fit(Build *build, Loc loc)
     return false;
 }
 
-static bool read_builtin(Build *build, const Yaml *value, DataSource *out)
+static bool read_digits(Build *build, const Named *named, DataSource *out)
 {
-    static const char *const names[] = {"digits"};
-    Named named;
     AttrValue *values;
-    if (!read_named(build->diag, value, "builtin", &named))
-        return false;
-    if (strcmp(named.name, "digits"))
-        return diag_unknown(build->diag, named.loc, "builtin", named.name, names, 1);
-    if (!read_attrs(build->diag, "digits", named.loc, digits_attrs, NULL, named.args, &values))
+    if (!read_attrs(build->diag, "digits", named->loc, digits_attrs, NULL, named->args, &values))
         return false;
     const AttrValue *samples = find_attr(digits_attrs, values, "samples");
     const AttrValue *seed = find_attr(digits_attrs, values, "seed");
@@ -220,7 +257,52 @@ static bool read_builtin(Build *build, const Yaml *value, DataSource *out)
         out->count = samples->i;
     if (seed->loc.source)
         out->seed = (uint32_t)seed->i;
-    return digits_fit(build, named.loc);
+    out->kind = SOURCE_DIGITS;
+    return digits_fit(build, named->loc);
+}
+
+static bool spiral_fits(Build *build, Loc loc)
+{
+    const Model *model = build->model;
+    const Port *input = &model->inputs[0];
+    if (model->inputs_count > 1 || model->targets_count > 1)
+        return diag_error(build->diag, loc,
+                          "a spiral has one input and one target, but the model has %d and %d",
+                          model->inputs_count, model->targets_count);
+    if (shape_row(input->shape) == 2)
+        return true;
+    diag_error(build->diag, loc, "a spiral's points are [n, 2], but input '%s' is %s", input->name,
+               shape_text(build->arena, input->shape));
+    diag_note(build->diag, input->loc, "'%s' is here", input->name);
+    return false;
+}
+
+static bool read_spiral(Build *build, const Named *named, DataSource *out)
+{
+    AttrValue *values;
+    if (!read_attrs(build->diag, "spiral", named->loc, spiral_attrs, NULL, named->args, &values))
+        return false;
+    const AttrValue *seed = find_attr(spiral_attrs, values, "seed");
+    out->count = find_attr(spiral_attrs, values, "samples")->i;
+    out->classes = find_attr(spiral_attrs, values, "classes")->i;
+    out->noise = find_attr(spiral_attrs, values, "noise")->f;
+    if (seed->loc.source)
+        out->seed = (uint32_t)seed->i;
+    out->kind = SOURCE_SPIRAL;
+    return spiral_fits(build, named->loc);
+}
+
+static bool read_builtin(Build *build, const Yaml *value, DataSource *out)
+{
+    static const char *const names[] = {"digits", "spiral"};
+    Named named;
+    if (!read_named(build->diag, value, "builtin", &named))
+        return false;
+    if (!strcmp(named.name, "digits"))
+        return read_digits(build, &named, out);
+    if (!strcmp(named.name, "spiral"))
+        return read_spiral(build, &named, out);
+    return diag_unknown(build->diag, named.loc, "builtin", named.name, names, 2);
 }
 
 /* Sources */
@@ -232,7 +314,7 @@ static bool unknown_source(Build *build, const YamlPair *pair)
             return diag_error(build->diag, pair->loc, "data source '%s' is not in this build",
                               pair->key);
     }
-    return diag_unknown(build->diag, pair->loc, "data source", pair->key, source_keys, 4);
+    return diag_unknown(build->diag, pair->loc, "data source", pair->key, source_keys, 5);
 }
 
 static bool read_source(Build *build, const Yaml *value, const char *section, DataSource *out)
@@ -252,11 +334,23 @@ static bool read_source(Build *build, const Yaml *value, const char *section, Da
         out->kind = SOURCE_NPZ;
         return read_npz(build, pair->value, out);
     }
-    if (!strcmp(pair->key, "builtin")) {
-        out->kind = SOURCE_DIGITS;
-        return read_builtin(build, pair->value, out);
+    if (!strcmp(pair->key, "csv")) {
+        out->kind = SOURCE_CSV;
+        return read_csv(build, pair->value, out);
     }
+    if (!strcmp(pair->key, "builtin"))
+        return read_builtin(build, pair->value, out);
     return unknown_source(build, pair);
+}
+
+/* Two views of the training data instead of one */
+static void split_source(Model *model)
+{
+    if (model->validation_split == 0 || model->train_data.kind == SOURCE_NONE)
+        return;
+    model->validation_data = model->train_data;
+    model->train_data.part = PART_TRAIN;
+    model->validation_data.part = PART_VALIDATION;
 }
 
 bool read_sources(Build *build, const Yaml *data)
@@ -269,7 +363,8 @@ bool read_sources(Build *build, const Yaml *data)
     model->validation_data = (DataSource){.count = 1000, .seed = 2};
     bool ok = read_source(build, yaml_get(data, "train"), "train", &model->train_data);
     ok = read_source(build, yaml_get(data, "test"), "test", &model->test_data) && ok;
-    return read_source(build, yaml_get(data, "validation"), "validation",
-                       &model->validation_data) &&
-           ok;
+    ok = read_source(build, yaml_get(data, "validation"), "validation", &model->validation_data) &&
+         ok;
+    split_source(model);
+    return bind_table(build) && read_classes(build, yaml_get(data, "classes")) && ok;
 }

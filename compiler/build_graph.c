@@ -17,14 +17,80 @@ static Node *input_node(Build *build, Graph *graph, int index)
     return node_new(graph, OP_input, 0, NULL, values);
 }
 
-/* x * scale + offset, of data.scale and data.offset */
-static Node *scaled_input(const Build *build, Graph *graph, Node *x)
+/* A parameter INPUT/suffix along the last axis, which training sets before its first step. */
+static Node *input_state(Build *build, Graph *graph, const Port *port, const char *suffix,
+                         double value)
 {
+    const char *name = arena_printf(build->arena, "%s/%s", port->name, suffix);
+    Param *param =
+        model_param(build->model, name, shape_of(1, &port->shape.dim[port->shape.rank - 1]));
+    param->role = NC_ROLE_MOVING;
+    param->init = (struct nc_init){NC_INIT_CONSTANT, value, 0};
+    param->loc = port->loc;
+    return read_param(graph, param);
+}
+
+/* (x - mean) / deviation */
+static Node *standardised_input(Build *build, Graph *graph, const Port *port, Node *x)
+{
+    Node *mean = input_state(build, graph, port, "mean", 0);
+    Node *variance = input_state(build, graph, port, "variance", 1);
+    return node2(graph, OP_div, node2(graph, OP_sub, x, mean), node1(graph, OP_sqrt, variance));
+}
+
+/* x * scale + offset, of data.scale and data.offset */
+static Node *scaled_input(Build *build, Graph *graph, const Port *port, Node *x)
+{
+    if (build->model->standardise)
+        return standardised_input(build, graph, port, x);
     if (build->scale != 1)
         x = node2(graph, OP_mul, x, constant(graph, build->scale));
     if (build->offset != 0)
         x = node2(graph, OP_add, x, constant(graph, build->offset));
     return x;
+}
+
+/* Tables: each category column becomes as many columns of 0 and 1 as it has categories. */
+
+static Node *columns_of(Graph *graph, Node *x, int64_t start, int64_t size)
+{
+    AttrValue values[3] = {{.i = 1}, {.i = start}, {.i = size}};
+    return node_new(graph, OP_slice, 1, &x, values);
+}
+
+static Node *one_hot_column(Graph *graph, Node *x, int column, int categories)
+{
+    AttrValue size = {.i = categories};
+    return node2(graph, OP_eq, columns_of(graph, x, column, 1),
+                 node_new(graph, OP_iota, 0, NULL, &size));
+}
+
+/* `raw` holds the positions of categories, `scaled` the numbers. */
+static Node *encoded_table(const Build *build, Graph *graph, Node *raw, Node *scaled)
+{
+    const Table *t = build->model->table;
+    Node **parts = ARENA_ARRAY(build->arena, Node *, t->features_count);
+    AttrValue axis = {.i = 1};
+    int count = 0, start = 0;
+    for (int k = 0; k <= t->features_count; k++) {
+        bool category = k < t->features_count && t->features[k].category;
+        if ((category || k == t->features_count) && k > start)
+            parts[count++] = columns_of(graph, scaled, start, k - start);
+        if (category) {
+            parts[count++] = one_hot_column(graph, raw, k, t->features[k].values_count);
+            start = k + 1;
+        }
+    }
+    if (start == 0) /* no categories */
+        return scaled;
+    return count == 1 ? parts[0] : node_new(graph, OP_concatenate, count, parts, &axis);
+}
+
+static Node *encoded_input(Build *build, Graph *graph, int index, Node *x)
+{
+    const Model *model = build->model;
+    Node *scaled = scaled_input(build, graph, &model->inputs[index], x);
+    return model->table && x->shape.rank == 2 ? encoded_table(build, graph, x, scaled) : scaled;
 }
 
 /* NULL after an error, and where an input of the layer is missing because of one. */
@@ -71,7 +137,7 @@ bool build_forward(Build *build, Purpose purpose, GraphParts *out)
     Node **value = ARENA_ARRAY(build->arena, Node *, inputs + build->layers_count);
     for (int i = 0; i < inputs; i++) {
         out->inputs[i] = input_node(build, out->graph, i);
-        value[i] = scaled_input(build, out->graph, out->inputs[i]);
+        value[i] = encoded_input(build, out->graph, i, out->inputs[i]);
     }
     bool ok = true;
     for (int i = 0; i < build->layers_count; i++) {

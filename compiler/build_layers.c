@@ -23,7 +23,7 @@ static const char *const keras_layers[] = {
 };
 /* clang-format on */
 
-static const char *const own_keys[] = {"name", "from", "trainable", NULL};
+const char *const layer_own_keys[] = {"name", "from", "trainable", NULL};
 
 Origin origin_of(const Build *build, Position position)
 {
@@ -91,7 +91,7 @@ static bool read_layer(Build *build, const Yaml *item, LayerSpec *spec)
     AttrValue *attrs;
     const char *owner = arena_printf(build->arena, "layer '%s'", record->name);
     bool ok = read_own_keys(build, named.args, spec);
-    ok = read_attrs(build->diag, owner, named.loc, record_attrs(record), own_keys, named.args,
+    ok = read_attrs(build->diag, owner, named.loc, record_attrs(record), layer_own_keys, named.args,
                     &attrs) &&
          ok;
     spec->attrs = attrs;

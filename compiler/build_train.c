@@ -4,7 +4,7 @@
 
 #include "build.h"
 
-static const AttrDef train_attrs[] = {
+const AttrDef train_attrs[] = {
     {"batch_size", ATTR_INT, "32", "rows of a step", 1, 1 << 24, NULL},
     {"epochs", ATTR_INT, "1", "passes over the training data", 1, INT32_MAX, NULL},
     {"shuffle", ATTR_BOOL, "true", "draw the rows in another order in each epoch", 0, 0, NULL},
@@ -12,7 +12,27 @@ static const AttrDef train_attrs[] = {
      NULL},
     ATTRS_END};
 
-static const char *const other_keys[] = {"loss", "loss_weights", "optimizer", "metrics", NULL};
+const char *const train_other_keys[] = {"loss",           "loss_weights", "optimizer", "metrics",
+                                        "early_stopping", "checkpoint",   NULL};
+
+const AttrDef stopping_attrs[] = {
+    {"patience", ATTR_INT, "0", "epochs without improvement after which it ends", 0, INT32_MAX,
+     NULL},
+    {"min_delta", ATTR_NUMBER, "0", "a smaller change is no improvement", 0, UNBOUNDED, NULL},
+    {"mode", ATTR_CHOICE, "auto", "does the better value fall or rise", 0, 0, "auto|min|max"},
+    {"baseline", ATTR_NUMBER, "null", "a value that must be beaten", 0, 0, NULL},
+    {"start_from_epoch", ATTR_INT, "0", "epochs before it begins to watch", 0, INT32_MAX, NULL},
+    {"restore_best_weights", ATTR_BOOL, "false", "end with the weights of the best epoch", 0, 0,
+     NULL},
+    ATTRS_END};
+
+const AttrDef checkpoint_attrs[] = {
+    {"save_best_only", ATTR_BOOL, "true", "if not, the weights of every epoch are kept", 0, 0,
+     NULL},
+    {"mode", ATTR_CHOICE, "auto", "does the better value fall or rise", 0, 0, "auto|min|max"},
+    ATTRS_END};
+
+const char *const watch_keys[] = {"monitor", NULL};
 
 static int find_output(const Build *build, const char *name)
 {
@@ -297,10 +317,141 @@ static bool read_optimizer(Build *build, const Yaml *value)
     return check_clipping(build);
 }
 
+/* What epochs are judged by */
+
+/* Validation samples are data.validation or a share of data.train, else data.test; a spec without data leaves it open. */
+static bool has_validation(const Build *build)
+{
+    const Yaml *data = yaml_get(build->model->spec, "data");
+    if (!data || data->kind != YAML_MAP)
+        return true;
+    return yaml_get(data, "validation") || yaml_get(data, "test") ||
+           yaml_get(data, "validation_split");
+}
+
+/* Everything an epoch reports: the loss, the metrics, then the same of the validation samples. */
+static const char **list_monitors(Build *build, int *count)
+{
+    const Model *model = build->model;
+    const char **names = NULL;
+    *count = 0;
+    for (int val = 0; val <= (has_validation(build) ? 1 : 0); val++) {
+        for (int i = 0; i <= model->metrics_count; i++) {
+            const char *name = i ? model->metrics[i - 1] : "loss";
+            ARENA_PUSH(build->arena, names, *count,
+                       val ? arena_printf(build->arena, "val_%s", name) : name);
+        }
+    }
+    return names;
+}
+
+/* As Keras guesses it from the name. */
+static bool rises_by_itself(const char *monitor)
+{
+    static const char *const parts[] = {"acc", "auc",    "precision", "recall", "f1", "fbeta",
+                                        "iou", "cosine", "r2",        "top_k",  NULL};
+    for (const char *const *part = parts; *part; part++) {
+        if (strstr(monitor, *part))
+            return true;
+    }
+    return false;
+}
+
+static bool set_monitor(Build *build, struct nc_watch *watch, const char *name, Loc loc)
+{
+    int count;
+    const char **names = list_monitors(build, &count);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i], name) != 0)
+            continue;
+        watch->monitor = names[i];
+        watch->value = i;
+        watch->rises = rises_by_itself(name);
+        watch->baseline = INFINITY;
+        return true;
+    }
+    diag_unknown(build->diag, loc, "monitor", name, names, count);
+    if (!has_validation(build) && !strncmp(name, "val_", 4))
+        diag_note(build->diag, (Loc){0}, "%s needs data.validation or data.test", name);
+    return false;
+}
+
+static void set_default_monitor(Build *build, struct nc_watch *watch)
+{
+    set_monitor(build, watch, has_validation(build) ? "val_loss" : "loss", (Loc){0});
+}
+
+/* `monitor` and `mode`, which early_stopping and checkpoint share. */
+static bool read_watch(Build *build, const Yaml *map, const AttrDef *defs, AttrValue *attrs,
+                       struct nc_watch *watch)
+{
+    const Yaml *monitor = yaml_get(map, "monitor");
+    const char *name, *mode = find_attr(defs, attrs, "mode")->s;
+    if (!monitor)
+        set_default_monitor(build, watch);
+    else if (!yaml_string(build->diag, monitor, "monitor", &name) ||
+             !set_monitor(build, watch, name, monitor->loc))
+        return false;
+    if (strcmp(mode, "auto") != 0)
+        watch->rises = !strcmp(mode, "max");
+    return true;
+}
+
+static bool read_stopping(Build *build, const Yaml *map)
+{
+    TrainOptions *options = &build->model->train_options;
+    struct nc_watch *stop = &options->stop;
+    AttrValue *attrs;
+    if (!map || yaml_is_null(map))
+        return true;
+    if (!expect_map(build->diag, map, "early_stopping") ||
+        !read_attrs(build->diag, "early_stopping", map->loc, stopping_attrs, watch_keys, map,
+                    &attrs) ||
+        !read_watch(build, map, stopping_attrs, attrs, stop))
+        return false;
+    stop->patience = find_attr(stopping_attrs, attrs, "patience")->i;
+    stop->min_delta = find_attr(stopping_attrs, attrs, "min_delta")->f;
+    stop->baseline = find_attr(stopping_attrs, attrs, "baseline")->f;
+    stop->start_from_epoch = find_attr(stopping_attrs, attrs, "start_from_epoch")->i;
+    options->restore_best_weights = find_attr(stopping_attrs, attrs, "restore_best_weights")->i;
+    return true;
+}
+
+/* What early stopping watches is the best here too, unless the spec says otherwise. */
+static bool read_checkpoint(Build *build, const Yaml *map)
+{
+    TrainOptions *options = &build->model->train_options;
+    const struct nc_watch *stop = &options->stop;
+    AttrValue *attrs;
+    options->save_best_only = true;
+    if (map && !yaml_is_null(map)) {
+        if (!expect_map(build->diag, map, "checkpoint") ||
+            !read_attrs(build->diag, "checkpoint", map->loc, checkpoint_attrs, watch_keys, map,
+                        &attrs))
+            return false;
+        options->save_best_only = find_attr(checkpoint_attrs, attrs, "save_best_only")->i;
+        return read_watch(build, map, checkpoint_attrs, attrs, &options->keep);
+    }
+    set_default_monitor(build, &options->keep);
+    if (stop->monitor) {
+        options->keep.monitor = stop->monitor;
+        options->keep.value = stop->value;
+        options->keep.rises = stop->rises;
+    }
+    return true;
+}
+
+static bool read_judges(Build *build, const Yaml *train)
+{
+    bool ok = read_stopping(build, yaml_get(train, "early_stopping"));
+    return read_checkpoint(build, yaml_get(train, "checkpoint")) && ok;
+}
+
 static bool check_train_keys(Build *build, const Yaml *train, AttrValue **values)
 {
     return expect_map(build->diag, train, "train") &&
-           read_attrs(build->diag, "train", train->loc, train_attrs, other_keys, train, values);
+           read_attrs(build->diag, "train", train->loc, train_attrs, train_other_keys, train,
+                      values);
 }
 
 bool read_train(Build *build, const Yaml *train)
@@ -319,5 +470,5 @@ bool read_train(Build *build, const Yaml *train)
     options->seed = (uint32_t)find_attr(train_attrs, values, "seed")->i;
     bool ok = read_optimizer(build, yaml_get(train, "optimizer"));
     return read_losses(build, train) && read_loss_weights(build, yaml_get(train, "loss_weights")) &&
-           read_metrics(build, yaml_get(train, "metrics")) && ok;
+           read_metrics(build, yaml_get(train, "metrics")) && read_judges(build, train) && ok;
 }

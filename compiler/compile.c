@@ -188,6 +188,7 @@ Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options)
                      .diag = diag,
                      .spec_path = options->spec_path,
                      .spec = spec,
-                     .reads_data = options->reads_data};
+                     .reads_data = options->reads_data,
+                     .weights_path = options->weights};
     return build(model) && !diag->errors ? model : NULL;
 }

@@ -22,6 +22,7 @@ typedef struct {
     Str *dump;              /* where the dump goes */
     bool check;             /* for `netcc check`: in double */
     bool reads_data;        /* the data section's files must exist */
+    const char *weights;    /* --weights: they may tell of a table; or NULL */
 } CompileOptions;
 
 /* Reads and builds: NULL after errors. */
@@ -41,10 +42,24 @@ typedef enum {
  * nc_entry_eval, nc_entry_grad. Compile EMIT_JIT_TCC with -DNC_ROWS=<of the natives>, EMIT_CHECK
  * with -DNC_SCALAR -DNC_DOUBLE. */
 char *emit_unit(Arena *arena, const Program *program, EmitTarget target);
+/* The same with the kernel calls of every entry told to a struct nc_timer, which call->env then is;
+ * they are numbered as they stand in the entry, loops opened. */
+struct nc_timer {
+    struct nc_env env;
+    void (*begin)(const struct nc_timer *timer, long call); /* -1: the entry's end */
+};
+char *emit_timed_unit(Arena *arena, const Program *program, EmitTarget target);
 
 /* emit_product.c: NAME.h, NAME.c for `netcc emit`. `weights` in packed layout may be NULL. */
 bool emit_product(Arena *arena, Diag *diag, const Program *program, const char *folder, bool train,
                   const float *weights);
+
+/* emit_model.c, for `netcc build`: the descriptor and a main function as C; `isas`, which end with NULL,
+ * name the units whose entries are nc_entry_predict_ISA ... And the assembler's text that puts the file
+ * of packed weights into an object. */
+char *emit_model(Arena *arena, const Program *program, const struct nc_model *nc,
+                 const char *const *isas, bool has_weights);
+char *emit_weights_inside(Arena *arena, const char *path);
 
 /* describe.c: the model's descriptor; entries' run pointers are NULL until a driver sets them. */
 struct nc_model *describe(Arena *arena, const Program *program, size_t real_bytes);

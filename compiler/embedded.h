@@ -1,5 +1,5 @@
-/* Files embedded into the binary at build: templates/NAME.c, and the vocabulary under
- * ("runtime", "vocab"). */
+/* Files embedded into the binary at build, by folder and name; .c and .h are left out of the name:
+ * ("templates", "matmul"), ("runtime", "vocab"), ("templates/completion", "netcc.bash"). */
 #ifndef NETCC_EMBEDDED_H
 #define NETCC_EMBEDDED_H
 

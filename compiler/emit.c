@@ -270,6 +270,8 @@ static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *ker
         template_text(item, "out", places_text(emitter, kernel->out, kernel->out_count, steps, 32));
         template_int(item, "threads", threads);
         template_int(item, "serial", !threads);
+        template_int(item, "timed", emitter->timed);
+        template_int(item, "number", emitter->calls++);
         template_text(item, "function", emit_kernel(emitter, kernel));
         template_text(item, "units", kernel->units);
     }
@@ -287,7 +289,8 @@ static bool calls_mention(const TemplateRecord *bind, const char *word)
             continue;
         if (mentions(template_get_text(items[i], "in"), word) ||
             mentions(template_get_text(items[i], "out"), word) ||
-            (!strcmp(word, "env") && template_get_int(items[i], "threads")))
+            (!strcmp(word, "env") &&
+             (template_get_int(items[i], "threads") || template_get_int(items[i], "timed"))))
             return true;
     }
     return false;
@@ -308,7 +311,9 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
     for (int i = 0; form->conditions && form->conditions[i]; i++)
         template_text(template_item(bind, "checks"), "condition", form->conditions[i]);
     template_int(bind, "result", form->conditions != NULL);
+    template_int(bind, "timed", emitter->timed);
     template_list(bind, "calls");
+    emitter->calls = 0;
     add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
     template_list(bind, "locals");
     template_list(bind, "unused");
@@ -332,7 +337,7 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
 
 /* ---- units ----------------------------------------------------------------------------------- */
 
-char *emit_prelude(Arena *arena, EmitTarget target)
+char *emit_prelude(Arena *arena, EmitTarget target, bool timed)
 {
     Str text = str_new(arena);
     const char *vocabulary = embedded_text("runtime", "vocab");
@@ -343,6 +348,7 @@ char *emit_prelude(Arena *arena, EmitTarget target)
         str_add(&text, nc_native_prototypes());
     TemplateRecord *bind = template_record(arena);
     template_int(bind, "own_abi", 1);
+    template_int(bind, "timed", timed);
     template_expand(&text, "unit", template_source(arena, "unit"), bind);
     str_add(&text, "\n");
     return text.text;
@@ -399,11 +405,12 @@ static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
     str_add(out, "\n");
 }
 
-char *emit_unit(Arena *arena, const Program *program, EmitTarget target)
+static char *unit_text(Arena *arena, const Program *program, EmitTarget target, bool timed)
 {
     Style style = {.lowering = target == EMIT_JIT_TCC ? LOWER_BLOCK : LOWER_INFIX,
                    .is_double = target == EMIT_CHECK};
     Emitter *emitter = emitter_new(arena, program, style);
+    emitter->timed = timed;
     const Entry *entries[] = {program->predict, program->train, program->eval, program->grad};
     Str wrappers = str_new(arena);
     for (int i = 0; i < 4; i++) {
@@ -411,8 +418,18 @@ char *emit_unit(Arena *arena, const Program *program, EmitTarget target)
             emit_wrapper(emitter, &wrappers, entries[i]);
     }
     Str unit = str_new(arena);
-    str_add(&unit, emit_prelude(arena, target));
+    str_add(&unit, emit_prelude(arena, target, timed));
     str_add(&unit, emitter->functions.text);
     str_add(&unit, wrappers.text);
     return unit.text;
+}
+
+char *emit_unit(Arena *arena, const Program *program, EmitTarget target)
+{
+    return unit_text(arena, program, target, false);
+}
+
+char *emit_timed_unit(Arena *arena, const Program *program, EmitTarget target)
+{
+    return unit_text(arena, program, target, true);
 }

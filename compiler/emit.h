@@ -12,6 +12,8 @@ typedef struct {
     Arena *arena;
     const Program *program;
     Style style;
+    bool timed;    /* kernel calls are told to the env, see templates/unit.c */
+    long calls;    /* of the entry that is emitted, so far */
     Str functions; /* text of the kernels, each once */
     struct EmittedKernel *buckets[EMIT_BUCKETS], *by_name[EMIT_BUCKETS];
 } Emitter;
@@ -38,6 +40,6 @@ typedef struct {
 char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form);
 
 /* The text that stands before the kernels: vocabulary and shared structs. */
-char *emit_prelude(Arena *arena, EmitTarget target);
+char *emit_prelude(Arena *arena, EmitTarget target, bool timed);
 
 #endif

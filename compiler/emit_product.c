@@ -2,6 +2,7 @@
  * and <string.h>, and every public symbol carries the model's name. */
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,8 +19,14 @@ typedef struct {
     const char *name, *upper, *folder;
     bool train;
     const float *weights;
-    bool as_text;
 } Product;
+
+/* Sizes are those of arrays in C: none is 0. */
+enum { ALIGNMENT = 64 };
+static int64_t block_bytes(int64_t elements)
+{
+    return elements * 4 > ALIGNMENT ? elements * 4 : ALIGNMENT;
+}
 
 static char *upper_case(Arena *arena, const char *name)
 {
@@ -50,14 +57,90 @@ static bool write_text(const Product *p, const char *suffix, const char *text)
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-/* A port's name as a parameter: with a _ behind it where the functions use that name themselves. */
+/* What C++ and the compilers' GNU modes take; C's own keywords never get here. */
+static bool is_reserved(const char *name)
+{
+    static const char *const words[] = {"alignas",
+                                        "alignof",
+                                        "and",
+                                        "and_eq",
+                                        "asm",
+                                        "bitand",
+                                        "bitor",
+                                        "bool",
+                                        "catch",
+                                        "char16_t",
+                                        "char32_t",
+                                        "char8_t",
+                                        "class",
+                                        "co_await",
+                                        "co_return",
+                                        "co_yield",
+                                        "compl",
+                                        "concept",
+                                        "const_cast",
+                                        "consteval",
+                                        "constexpr",
+                                        "constinit",
+                                        "decltype",
+                                        "delete",
+                                        "dynamic_cast",
+                                        "explicit",
+                                        "export",
+                                        "false",
+                                        "friend",
+                                        "linux",
+                                        "mutable",
+                                        "namespace",
+                                        "new",
+                                        "noexcept",
+                                        "not",
+                                        "not_eq",
+                                        "nullptr",
+                                        "operator",
+                                        "or",
+                                        "or_eq",
+                                        "private",
+                                        "protected",
+                                        "public",
+                                        "requires",
+                                        "static_cast",
+                                        "template",
+                                        "this",
+                                        "thread_local",
+                                        "throw",
+                                        "true",
+                                        "try",
+                                        "typeid",
+                                        "typename",
+                                        "typeof",
+                                        "unix",
+                                        "using",
+                                        "virtual",
+                                        "wchar_t",
+                                        "xor",
+                                        "xor_eq",
+                                        "i386",
+                                        "near",
+                                        "far",
+                                        "static_assert",
+                                        "reinterpret_cast"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!strcmp(words[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* A port's name as a parameter: with a _ behind it where the functions use that name themselves, or
+ * a compiler does. */
 static const char *port_name(const Product *p, const char *name)
 {
     static const char *const used[] = {"n",       "count", "weights", "parameters",
                                        "state",   "env",   "arena",   "optimizer",
                                        "scratch", "hyper", "sums",    "batch"};
     static const char *const prefixes[] = {"nc_", "input", "target", "output"};
-    bool taken = false;
+    bool taken = is_reserved(name);
     for (size_t i = 0; i < sizeof used / sizeof *used; i++)
         taken |= !strcmp(name, used[i]);
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
@@ -112,9 +195,9 @@ static void bind_names(const Product *p, TemplateRecord *bind)
 {
     static const char *const lower[] = {"env",        "weights",    "predict",  "hyper",
                                         "train_init", "train_step", "eval_step"};
-    static const char *const upper[] = {
-        "H",   "BATCH", "ALIGN", "PARAM_BYTES", "ARENA_BYTES", "STATE_BYTES", "TRAIN_ARENA_BYTES",
-        "SUMS"};
+    static const char *const upper[] = {"H",           "BATCH",         "ALIGN",
+                                        "PARAM_BYTES", "ARENA_BYTES",   "STATE_BYTES",
+                                        "SUMS",        "LEARNING_RATE", "TRAIN_ARENA_BYTES"};
     for (size_t i = 0; i < sizeof lower / sizeof *lower; i++)
         template_text(bind, arena_printf(p->arena, "name_%s", lower[i]),
                       arena_printf(p->arena, "%s_%s", p->name, lower[i]));
@@ -138,6 +221,20 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* What the training functions add: the sums they yield and the rate they are meant to run at. */
+static void bind_sums(const Product *p, TemplateRecord *bind)
+{
+    const Model *model = p->program->model;
+    Str names = str_new(p->arena);
+    str_add(&names, "loss");
+    for (int i = 0; i < model->metrics_count; i++)
+        str_printf(&names, ", %s", model->metrics[i]);
+    template_int(bind, "sums", 1 + model->metrics_count);
+    template_text(bind, "sum_names", names.text);
+    template_text(bind, "learning_rate",
+                  literal_text(p->arena, model->train_options.learning_rate, false));
+}
+
 static char *header_text(const Product *p)
 {
     const Program *program = p->program;
@@ -157,14 +254,15 @@ static char *header_text(const Product *p)
     if (p->train && program->eval->arena_elements > train_arena)
         train_arena = program->eval->arena_elements;
     template_int(bind, "batch", program->batch);
-    template_int(bind, "param_bytes", program->weights_elements * 4);
-    template_int(bind, "param_floats", program->weights_elements);
-    template_int(bind, "arena_bytes", program->predict->arena_elements * 4);
-    template_int(bind, "state_bytes", program->state_elements * 4);
-    template_int(bind, "train_arena_bytes", train_arena * 4);
-    template_int(bind, "sums", 1 + model->metrics_count);
+    template_int(bind, "align", ALIGNMENT);
+    template_int(bind, "param_bytes", block_bytes(program->weights_elements));
+    template_int(bind, "param_floats", block_bytes(program->weights_elements) / 4);
+    template_int(bind, "arena_bytes", block_bytes(program->predict->arena_elements));
+    template_int(bind, "state_bytes", block_bytes(program->state_elements));
+    template_int(bind, "train_arena_bytes", block_bytes(train_arena));
     template_int(bind, "train", p->train);
     template_int(bind, "compiled_in", p->weights != NULL);
+    bind_sums(p, bind);
     template_text(bind, "predict_parameters", predict_parameters(p));
     template_text(bind, "train_parameters", train_parameters(p));
     Str text = str_new(p->arena);
@@ -189,6 +287,27 @@ static void push_local(const Product *p, Local **locals, int *count, const char 
 {
     Local local = {type, name, value, false};
     ARENA_PUSH(p->arena, *locals, *count, local);
+}
+
+/* "!parameters || !scratch || !image || !digit": only env may be null. */
+static char *null_condition(const Product *p, EntryKind kind)
+{
+    const Model *model = p->program->model;
+    Str text = str_new(p->arena);
+    str_add(&text, "!parameters || !scratch");
+    if (kind.has_state)
+        str_add(&text, " || !optimizer");
+    for (int i = 0; i < model->inputs_count; i++)
+        str_printf(&text, " || !%s", input_name(p, i));
+    for (int i = 0; kind.has_targets && i < model->targets_count; i++)
+        str_printf(&text, " || !%s", target_name(p, i));
+    for (int i = 0; !kind.has_targets && i < model->outputs_count; i++)
+        str_printf(&text, " || !%s", output_name(p, i));
+    if (kind.has_targets)
+        str_add(&text, " || !sums");
+    if (kind.has_hyper)
+        str_add(&text, " || !hyper");
+    return text.text;
 }
 
 /* Names of parameters as their own locals, and the conditions under which a call is refused. */
@@ -221,11 +340,9 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
                    kind.has_targets ? arena_printf(arena, "sums + %d", i) : output_name(p, i));
     push(arena, &conditions, &conditions_count,
          arena_printf(arena, "count < 1 || count > %s_BATCH", p->upper));
-    push(arena, &conditions, &conditions_count, "!parameters || !scratch");
+    push(arena, &conditions, &conditions_count, null_condition(p, kind));
     push(arena, &conditions, &conditions_count, NULL);
     push(arena, &parameters, &parameters_count, "env");
-    push(arena, &parameters, &parameters_count, kind.has_hyper ? "hyper" : "env");
-    push(arena, &parameters, &parameters_count, kind.has_state ? "optimizer" : "env");
     push(arena, &parameters, &parameters_count, NULL);
     const char *tail = kind.has_targets
                            ? arena_printf(arena, "%s, float *sums", train_parameters(p))
@@ -292,6 +409,7 @@ static char *source_text(const Product *p)
     str_add(&text, embedded_text("runtime", "vocab"));
     TemplateRecord *unit = template_record(p->arena);
     template_int(unit, "own_abi", 0);
+    template_int(unit, "timed", 0);
     template_expand(&text, "unit", template_source(p->arena, "unit"), unit);
     str_printf(&text, "\n%s%s\n", emitter->functions.text, entries.text);
     return text.text;
@@ -299,24 +417,40 @@ static char *source_text(const Product *p)
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
+static bool all_finite(const float *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(values[i]))
+            return false;
+    }
+    return true;
+}
+
+/* As they lie in memory, for who reads or maps them; and as a symbol to link with: small ones as C,
+ * others (and what C has no words for) by a file that the assembler includes. */
 static bool write_weights(const Product *p)
 {
-    int64_t count = p->program->weights_elements;
+    size_t bytes = (size_t)block_bytes(p->program->weights_elements);
+    float *block = arena_alloc(p->arena, bytes); /* zeros */
+    memcpy(block, p->weights, (size_t)p->program->weights_elements * sizeof *block);
     TemplateRecord *bind = template_record(p->arena);
     template_text(bind, "name", p->name);
     template_text(bind, "name_weights", arena_printf(p->arena, "%s_weights", p->name));
     Str text = str_new(p->arena);
-    if (!p->as_text) {
+    if (!write_file(p, ".weights", block, bytes))
+        return false;
+    if (bytes > MAX_TEXT_WEIGHTS || !all_finite(block, (int64_t)bytes / 4)) {
+        template_int(bind, "align", ALIGNMENT);
         template_expand(&text, "product_incbin", template_source(p->arena, "product_incbin"), bind);
-        return write_file(p, ".weights", p->weights, (size_t)count * 4) &&
-               write_text(p, "_weights.S", text.text);
+        return write_text(p, "_weights.S", text.text);
     }
     Str values = str_new(p->arena);
-    for (int64_t i = 0; i < count; i++) {
-        const char *literal = literal_text(p->arena, (double)p->weights[i], false);
+    for (size_t i = 0; i < bytes / 4; i++) {
+        const char *literal = literal_text(p->arena, (double)block[i], false);
         str_printf(&values, "%s%s", !i ? "" : i % 8 ? ", " : ",\n        ", literal);
     }
     template_text(bind, "values", values.text);
+    template_int(bind, "align", ALIGNMENT);
     template_expand(&text, "product_weights", template_source(p->arena, "product_weights"), bind);
     return write_text(p, "_weights.c", text.text);
 }
@@ -331,8 +465,7 @@ bool emit_product(Arena *arena, Diag *diag, const Program *program, const char *
                  .upper = upper_case(arena, program->model->name),
                  .folder = folder,
                  .train = train,
-                 .weights = weights,
-                 .as_text = program->weights_elements * 4 <= MAX_TEXT_WEIGHTS};
+                 .weights = weights};
     if (train && !program->train)
         return diag_error(diag, (Loc){0}, "--train needs a train section in the spec");
     if (mkdir(folder, 0777) && errno != EEXIST)

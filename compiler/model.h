@@ -4,6 +4,8 @@
 
 #include "graph/graph.h"
 #include "spec/yaml.h"
+#include "table.h"
+#include "watch.h"
 
 /* A tensor that the caller hands in or gets back. shape[0] is BATCH. */
 typedef struct {
@@ -20,7 +22,18 @@ typedef struct {
     Loc loc;            /* of the value that names it */
 } DataArray;
 
-typedef enum { SOURCE_NONE, SOURCE_IDX, SOURCE_NPY, SOURCE_NPZ, SOURCE_DIGITS } SourceKind;
+typedef enum {
+    SOURCE_NONE,
+    SOURCE_IDX,
+    SOURCE_NPY,
+    SOURCE_NPZ,
+    SOURCE_CSV,
+    SOURCE_DIGITS,
+    SOURCE_SPIRAL
+} SourceKind;
+
+/* Which rows of a source count, where data.validation_split divides it. */
+typedef enum { PART_WHOLE, PART_TRAIN, PART_VALIDATION } SourcePart;
 
 /* data.train, data.test or data.validation. */
 typedef struct {
@@ -28,9 +41,20 @@ typedef struct {
     Loc loc;
     DataArray *x, *y;
     int x_count, y_count;
-    int64_t count; /* digits: samples */
-    uint32_t seed; /* digits */
+    int64_t count;   /* builtin: samples */
+    uint32_t seed;   /* builtin */
+    int64_t classes; /* spiral */
+    double noise;    /* spiral */
+    TableSource csv;
+    SourcePart part;
 } DataSource;
+
+/* What the classes of a target are called. */
+typedef struct {
+    const char *const *names; /* NULL: they have numbers only */
+    int count;
+    double threshold; /* one unit: above it the second class is meant */
+} ClassNames;
 
 typedef struct {
     bool present; /* the spec has a train section */
@@ -39,6 +63,10 @@ typedef struct {
     uint32_t seed;
     bool shuffle;
     double learning_rate;
+    struct nc_watch stop; /* early stopping; monitor NULL: none */
+    struct nc_watch keep; /* which weights are the best */
+    bool restore_best_weights;
+    bool save_best_only; /* false: those of every epoch are kept */
 } TrainOptions;
 
 typedef struct Model Model;
@@ -60,6 +88,14 @@ struct Model {
     TrainOptions train_options;
     bool one_hot; /* whole-number labels become rows of 0 and 1 where a target is such rows */
     DataSource train_data, test_data, validation_data;
+    double validation_split;  /* share of data.train that validates; 0: none */
+    bool stratified;          /* of every class the same share */
+    bool standardise;         /* inputs have parameters NAME/mean and NAME/variance */
+    const char *weights_path; /* of --weights: tells of a table; or NULL */
+    Table *table;             /* data.train is csv */
+    ClassNames *classes;      /* one per target */
+    const char **metadata;    /* what weights say beside numbers: pairs of key and text */
+    int metadata_count;       /* pairs */
 
     /* One table of parameters, four graphs. Outputs:
      *   predict  the model's outputs

@@ -22,7 +22,10 @@ static Node *target_node(Build *build, Graph *graph, int index)
     Node *target = node_new(graph, OP_input, 0, NULL, values);
     if (build->train.losses[index].loss->sparse)
         shape.dim[shape.rank++] = 1;
-    return reshape(graph, target, shape);
+    target = reshape(graph, target, shape);
+    if (build->target_scale == 1)
+        return target;
+    return node2(graph, OP_mul, target, constant(graph, build->target_scale));
 }
 
 /* The sum over the batch of each sample's mean. */

@@ -1,5 +1,6 @@
 /* isa.c: which of the precompiled tables this machine runs. */
 #include "native.h"
+#include "cpu.h"
 #include "primitives.h"
 
 #include <stdlib.h>
@@ -13,39 +14,20 @@ const void *nc_native_address(const struct nc_native_symbol *symbol)
 }
 
 /* Best first; the last one always runs. */
+static const struct nc_native *const tables[] = {
 #if defined(__x86_64__)
-static int has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-}
-
-static int has_avx512(void)
-{
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512cd");
-}
-
-static const struct {
-    const struct nc_native *table;
-    int (*supported)(void); /* NULL: always */
-} tables[] = {
-    {&nc_native_avx512, has_avx512}, {&nc_native_avx2, has_avx2}, {&nc_native_sse2, NULL}};
+    &nc_native_avx512, &nc_native_avx2, &nc_native_sse2
 #else
-static const struct {
-    const struct nc_native *table;
-    int (*supported)(void);
-} tables[] = {{&nc_native_generic, NULL}};
+    &nc_native_generic
 #endif
+};
 
 /* The first supported table, of that name unless it is NULL. */
 static const struct nc_native *find(const char *name)
 {
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        int named = !name || strcmp(tables[i].table->name, name) == 0;
-        if (named && (!tables[i].supported || tables[i].supported()))
-            return tables[i].table;
+        if ((!name || strcmp(tables[i]->name, name) == 0) && nc_cpu_has(tables[i]->name))
+            return tables[i];
     }
     return NULL;
 }

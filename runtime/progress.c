@@ -43,11 +43,12 @@ static const char *value_name(const struct nc_model *model, int i)
 }
 
 /* ,"val_loss":0.25,... */
-static void json_values(const struct nc_report *r, const char *prefix, const double *values)
+static void json_values(FILE *out, const struct nc_model *model, const char *prefix,
+                        const double *values)
 {
-    for (int i = 0; i <= r->model->metrics_count; i++) {
-        printf(",\"%s%s\":", prefix, value_name(r->model, i));
-        nc_json_number(stdout, values[i]);
+    for (int i = 0; i <= model->metrics_count; i++) {
+        fprintf(out, ",\"%s%s\":", prefix, value_name(model, i));
+        nc_json_number(out, values[i]);
     }
 }
 
@@ -93,19 +94,20 @@ void nc_report_step(struct nc_report *r, const struct nc_progress *p)
     r->drawn = 1;
 }
 
-static double samples_per_second(const struct nc_progress *p)
+double nc_samples_per_second(const struct nc_progress *p)
 {
     return p->seconds > 0 ? (double)p->samples / p->seconds : 0;
 }
 
-static void json_epoch(const struct nc_report *r, const struct nc_progress *p,
-                       const double *validation)
+void nc_json_epoch(FILE *out, const struct nc_model *model, const struct nc_progress *p,
+                   const double *validation)
 {
-    printf("{\"event\":\"epoch\",\"epoch\":%lld", (long long)p->epoch);
-    json_values(r, "", p->values);
+    fprintf(out, "{\"event\":\"epoch\",\"epoch\":%lld", (long long)p->epoch);
+    json_values(out, model, "", p->values);
     if (validation)
-        json_values(r, "val_", validation);
-    printf(",\"seconds\":%.6g,\"samples_per_second\":%.6g}\n", p->seconds, samples_per_second(p));
+        json_values(out, model, "val_", validation);
+    fprintf(out, ",\"seconds\":%.6g,\"samples_per_second\":%.6g}\n", p->seconds,
+            nc_samples_per_second(p));
 }
 
 void nc_report_epoch(struct nc_report *r, const struct nc_progress *p, const double *validation)
@@ -114,13 +116,13 @@ void nc_report_epoch(struct nc_report *r, const struct nc_progress *p, const dou
         return;
     nc_report_clear(r);
     if (r->json) {
-        json_epoch(r, p, validation);
+        nc_json_epoch(stdout, r->model, p, validation);
     } else {
         printf("epoch %lld/%lld", (long long)p->epoch, (long long)p->epochs);
         plain_values(r, "", p->values);
         if (validation)
             plain_values(r, "val_", validation);
-        printf("  %.2f s  %.0f samples/s\n", p->seconds, samples_per_second(p));
+        printf("  %.2f s  %.0f samples/s\n", p->seconds, nc_samples_per_second(p));
     }
     fflush(stdout);
 }
@@ -128,12 +130,15 @@ void nc_report_epoch(struct nc_report *r, const struct nc_progress *p, const dou
 void nc_report_eval(struct nc_report *r, const double *values)
 {
     nc_report_clear(r);
-    if (r->json)
+    if (r->json) {
         fputs("{\"event\":\"eval\"", stdout);
-    else
+        json_values(stdout, r->model, "", values);
+        fputs("}\n", stdout);
+    } else {
         fputs("test", stdout);
-    (r->json ? json_values : plain_values)(r, "", values);
-    fputs(r->json ? "}\n" : "\n", stdout);
+        plain_values(r, "", values);
+        fputs("\n", stdout);
+    }
     fflush(stdout);
 }
 

@@ -26,6 +26,11 @@ void nc_report_done(struct nc_report *report, const char *weights);
 /* Takes the bar away, before something else is printed. */
 void nc_report_clear(struct nc_report *report);
 
+/* {"event":"epoch",...} and the end of the line */
+void nc_json_epoch(FILE *out, const struct nc_model *model, const struct nc_progress *progress,
+                   const double *validation);
+double nc_samples_per_second(const struct nc_progress *progress);
+
 /* JSON texts and numbers; what is not finite becomes null. */
 void nc_json_text(FILE *out, const char *text);
 void nc_json_number(FILE *out, double value);

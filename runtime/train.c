@@ -226,33 +226,38 @@ struct run {
     struct nc_session *session;
     const struct nc_samples *samples;
     const struct nc_train_options *options;
-    struct nc_progress progress;
+    struct nc_progress *progress;
     uint32_t *order; /* of the samples in this epoch */
-    double sums[NC_MAX_VALUES];
 };
 
 static int is_over(const struct run *run)
 {
     const struct nc_train_options *o = run->options;
-    return (o->steps > 0 && run->progress.iteration >= o->steps) || (o->stop && *o->stop);
+    return (o->steps > 0 && run->progress->iteration >= o->steps) || (o->stop && *o->stop);
 }
 
-static void begin_epoch(struct run *run, int64_t epoch)
+static void begin_epoch(struct nc_progress *p)
 {
-    struct nc_progress *p = &run->progress;
-    p->epoch = epoch;
+    p->epoch++;
     p->step = p->samples = 0;
-    memset(run->sums, 0, sizeof run->sums);
+    p->seconds = 0;
+    memset(p->sums, 0, sizeof p->sums);
+}
+
+/* A function of seed and epoch alone, whatever came before */
+static void order_samples(struct run *run)
+{
+    const struct nc_progress *p = run->progress;
     if (run->options->shuffle)
-        nc_shuffle(run->order, p->count, run->session->seed, (uint32_t)epoch);
-    else if (epoch == 1)
+        nc_shuffle(run->order, p->count, run->session->seed, (uint32_t)p->epoch);
+    else
         count_up(run->order, 0, p->count);
 }
 
 static int train_step(struct run *run, struct nc_error *err)
 {
     struct nc_session *s = run->session;
-    struct nc_progress *p = &run->progress;
+    struct nc_progress *p = run->progress;
     long n = batch_size(s, p->count - p->samples);
     struct nc_hyper hyper = {.learning_rate = (float)run->options->learning_rate,
                              .iteration = (float)(p->iteration + 1),
@@ -260,12 +265,12 @@ static int train_step(struct run *run, struct nc_error *err)
                              .epoch = (uint32_t)p->epoch,
                              .first_sample = (uint64_t)p->samples};
     stage(s, run->samples, 0, run->order + p->samples, n);
-    call_summing(s, &s->model->train, &hyper, n, run->sums);
+    call_summing(s, &s->model->train, &hyper, n, p->sums);
     p->iteration++;
     p->step++;
     p->samples += n;
     for (int i = 0; i < p->values_count; i++)
-        p->values[i] = run->sums[i] / (double)p->samples;
+        p->values[i] = p->sums[i] / (double)p->samples;
     if (isfinite(p->values[0]))
         return 0;
     return nc_fail(
@@ -273,12 +278,14 @@ static int train_step(struct run *run, struct nc_error *err)
         isnan(p->values[0]) ? "not a number" : "infinite", (long long)p->step, (long long)p->epoch);
 }
 
-static int train_epoch(struct run *run, int64_t epoch, struct nc_error *err)
+/* The rest of the epoch, which is all of it unless training goes on from within. */
+static int train_epoch(struct run *run, struct nc_error *err)
 {
     const struct nc_train_options *o = run->options;
-    struct nc_progress *p = &run->progress;
-    double start = nc_seconds();
-    begin_epoch(run, epoch);
+    struct nc_progress *p = run->progress;
+    double start = nc_seconds() - p->seconds;
+    int64_t first = p->step;
+    order_samples(run);
     while (p->samples < p->count && !is_over(run)) {
         poll_backend(run->session);
         if (train_step(run, err) != 0)
@@ -286,27 +293,41 @@ static int train_epoch(struct run *run, int64_t epoch, struct nc_error *err)
         p->seconds = nc_seconds() - start;
         if (o->step)
             o->step(o->context, p);
+        if (o->save && o->save(o->context, err) != 0)
+            return -1;
     }
-    return p->step && o->epoch ? o->epoch(o->context, p, err) : 0;
+    return p->step > first && o->epoch ? o->epoch(o->context, p, err) : 0;
+}
+
+static int train_epochs(struct run *run, struct nc_error *err)
+{
+    struct nc_progress *p = run->progress;
+    int result = 0;
+    if (p->epoch && p->samples < p->count)
+        result = train_epoch(run, err);
+    while (p->epoch < p->epochs && result == 0 && !is_over(run)) {
+        begin_epoch(p);
+        result = train_epoch(run, err);
+    }
+    return result < 0 ? -1 : 0;
 }
 
 int nc_train(struct nc_session *session, const struct nc_samples *samples,
              const struct nc_train_options *options, struct nc_error *err)
 {
     long batch = session->model->batch;
-    struct run run = {.session = session, .samples = samples, .options = options};
-    run.progress.epochs = options->epochs;
-    run.progress.count = samples->count;
-    run.progress.steps = (samples->count + batch - 1) / batch;
-    run.progress.values_count = session->model->metrics_count + 1;
+    struct nc_progress fresh = {0}, *p = options->progress ? options->progress : &fresh;
+    struct run run = {session, samples, options, p, NULL};
+    p->epochs = options->epochs;
+    p->count = samples->count;
+    p->steps = (samples->count + batch - 1) / batch;
+    p->values_count = session->model->metrics_count + 1;
     if (samples->count > UINT32_MAX)
         return nc_fail(err, NULL, "more than 2^32 samples");
     run.order = malloc((size_t)samples->count * sizeof *run.order + 1);
-    int result = run.order ? 0 : nc_fail(err, NULL, "out of memory");
-    for (int64_t epoch = 1; epoch <= options->epochs && result == 0 && !is_over(&run); epoch++)
-        result = train_epoch(&run, epoch, err);
+    int result = run.order ? train_epochs(&run, err) : nc_fail(err, NULL, "out of memory");
     free(run.order);
-    return result < 0 ? -1 : 0;
+    return result;
 }
 
 /* ---- the other loops -------------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ struct nc_progress {
     int64_t samples, count; /* in the epoch */
     int64_t iteration;      /* steps of the whole run */
     int values_count;
+    double sums[NC_MAX_VALUES]; /* over the epoch so far, from which the values come */
     double values[NC_MAX_VALUES];
     double seconds; /* in the epoch, training only */
 };
@@ -56,9 +57,15 @@ struct nc_train_options {
     int shuffle;
     double learning_rate;
     const volatile sig_atomic_t *stop; /* set by a signal: the step is finished, then it ends */
+    /* Where it starts and, afterwards, how far it came; NULL: at the start. To go on bit for bit,
+     * weights and state must be those of that place, the seed and the samples the same. */
+    struct nc_progress *progress;
     void *context;
     void (*step)(void *context, const struct nc_progress *progress);
-    /* Not 0 ends training. */
+    /* After every step, to save within a long epoch; may be NULL. Not 0 ends training, with err. */
+    int (*save)(void *context, struct nc_error *err);
+    /* After an epoch, and where the limit of steps or a signal ends one early (samples < count). Not
+     * 0 ends training; below 0 it has failed, with err. */
     int (*epoch)(void *context, const struct nc_progress *progress, struct nc_error *err);
 };
 

@@ -57,6 +57,10 @@ void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, long cols)
 
 /* ---- what the compiler offers ---------------------------------------------------------------- */
 
+#if defined(__FAST_MATH__) && !defined(NC_DOUBLE)
+#error "exp and log need IEEE arithmetic: compile without -ffast-math and -Ofast"
+#endif
+
 #ifdef __TINYC__
 double exp(double), expm1(double), log(double), log1p(double), tanh(double), erf(double);
 double sqrt(double), floor(double), fabs(double), sin(double), cos(double);
@@ -74,7 +78,7 @@ void *memcpy(void *, const void *, unsigned long);
 #define NC_NOINLINE static __attribute__((noinline, unused))
 #define NC_MEMCPY __builtin_memcpy
 #define NC_LIKELY(x) __builtin_expect(!!(x), 1)
-#if !defined(NC_SCALAR) && !defined(NC_DOUBLE)
+#if !defined(NC_SCALAR) && !defined(NC_DOUBLE) && !(defined(__i386__) && !defined(__SSE__))
 #define NC_VECTORS 1
 #endif
 #else
@@ -89,6 +93,7 @@ void *memcpy(void *, const void *, unsigned long);
  * its fixed number of rounds is to be unrolled. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* they are wishes: -O1 may decline them */
+#pragma STDC FP_CONTRACT OFF
 #define NC_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #define NC_UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__) && !defined(__TINYC__)
@@ -245,10 +250,20 @@ NC_INLINE float nc_copysign(float magnitude, float sign)
 {
     return nc_from_bits((nc_bits(magnitude) & 0x7fffffffu) | (nc_bits(sign) & 0x80000000u));
 }
+/* x as a float indeed: the x87 computes in more */
+NC_INLINE float nc_rounded(float x)
+{
+#if defined(__i386__) && !defined(__SSE2_MATH__)
+    volatile float rounded = x;
+    return rounded;
+#else
+    return x;
+#endif
+}
 /* Exactly floor; SSE2 has no instruction for it. From 2^23 on every float is an integer. */
 NC_INLINE float nc_floor(float x)
 {
-    float t = nc_copysign((nc_abs(x) + 8388608.0f) - 8388608.0f, x);
+    float t = nc_copysign(nc_rounded(nc_abs(x) + 8388608.0f) - 8388608.0f, x);
     t = t > x ? t - 1 : t;
     return nc_abs(x) < 8388608.0f ? t : x;
 }
@@ -276,7 +291,7 @@ NC_INLINE float nc_fused(float a, float b, float c)
 /* x = k ln2 + r, |r| <= ln2 / 2 */
 NC_INLINE int nc_exp_split(float x, float *r)
 {
-    float t = nc_fma(x, 1.44269504f, NC_ROUND), k = t - NC_ROUND;
+    float t = nc_rounded(nc_fma(x, 1.44269504f, NC_ROUND)), k = t - NC_ROUND;
     *r = nc_fma(k, -NC_LN2_LOW, nc_fma(k, -NC_LN2_HIGH, x));
     return (int)(nc_bits(t) - nc_bits(NC_ROUND));
 }
@@ -366,7 +381,7 @@ NC_INLINE float nc_log(float x)
 /* log(u + c), u = 1 + x rounded and c its error */
 NC_INLINE float nc_log1p(float x)
 {
-    float u = 1 + x, b = u - 1, c = (1 - (u - b)) + (x - b), f;
+    float u = nc_rounded(1 + x), b = u - 1, c = (1 - (u - b)) + (x - b), f;
     int k = nc_log_split(u, &f);
     f = nc_fma(c, nc_power_of_two(-(k < 126 ? k : 126)), f);
     return nc_log_special(u, nc_log_join(f, (float)k));
@@ -404,7 +419,7 @@ NC_INLINE float nc_erf(float x)
 /* sin(x + turns * pi / 2), accurate for |x| <= 1e4 */
 NC_INLINE float nc_sine(float x, unsigned turns)
 {
-    float t = nc_fma(x, 0.636619772f, NC_ROUND), k = t - NC_ROUND;
+    float t = nc_rounded(nc_fma(x, 0.636619772f, NC_ROUND)), k = t - NC_ROUND;
     unsigned quadrant = nc_bits(t) + turns;
     float r = nc_fused(k, -1.57079637f, x), s, p, q;
     r = nc_fused(k, 4.37113883e-8f, r);
@@ -433,11 +448,11 @@ NC_INLINE float nc_pow(float a, float b)
     float x = nc_abs(a), scale = x < 1.17549435e-38f ? 8388608.0f : 1.0f, f, r;
     int k = nc_log_split(x * scale, &f) - (scale == 1 ? 0 : 23), e;
     /* log(1 + f) = m + m_low, k ln2 + that = h + h_low, the same with h_low small = log + low */
-    float s = f * f, m = f - 0.5f * s, n = (float)k * NC_LN2_HIGH, h = n + m, z = h - n;
+    float s = f * f, m = f - 0.5f * s, n = (float)k * NC_LN2_HIGH, h = nc_rounded(n + m), z = h - n;
     float m_low = nc_fma(-0.5f, nc_fused(f, f, -s), (f - m) - 0.5f * s);
     float h_low = nc_fma((float)k, NC_LN2_LOW, nc_fma(s * f, nc_log_tail(f), m_low)) +
                   ((n - (h - z)) + (m - z));
-    float log = h + h_low, low = h_low - (log - h);
+    float log = nc_rounded(h + h_low), low = h_low - (log - h);
     float high = b * nc_log_special(x, log), y, whole = nc_floor(b), half = 0.5f * b;
     low = nc_fma(b, low, nc_fused(b, log, -high));
     e = nc_exp_split(nc_exp_clamp(high), &r);

@@ -4,6 +4,7 @@
 
 #include "safetensors.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,46 +159,89 @@ static int is_saved(const struct nc_parameter *p)
     return p->role != NC_ROLE_SLOT;
 }
 
-static int64_t saved_elements(const struct nc_model *model)
+static int64_t largest(const struct nc_model *model)
+{
+    int64_t most = 0;
+    for (int i = 0; i < model->parameters_count; i++) {
+        if (model->parameters[i].elements > most)
+            most = model->parameters[i].elements;
+    }
+    return most;
+}
+
+static int64_t all_elements(const struct nc_model *model, int slots_too)
 {
     int64_t total = 0;
     for (int i = 0; i < model->parameters_count; i++)
-        total += is_saved(&model->parameters[i]) ? model->parameters[i].elements : 0;
+        total += slots_too || is_saved(&model->parameters[i]) ? model->parameters[i].elements : 0;
     return total;
 }
 
-/* Unpacks every saved parameter into `values` and lists them. Their number. */
-static int list_saved(const struct nc_model *model, const void *weights, struct nc_named *list,
-                      float *values)
+int nc_tensors_unpack(struct nc_tensors *out, const struct nc_model *model, const void *weights,
+                      const void *state, struct nc_error *err)
 {
-    int count = 0;
+    float *values = malloc((size_t)all_elements(model, state != NULL) * sizeof *values + 1);
+    struct nc_named *list = calloc((size_t)model->parameters_count + 1, sizeof *list);
+    *out = (struct nc_tensors){.list = list, .values = values};
+    if (!values || !list) {
+        nc_tensors_free(out);
+        return nc_fail(err, NULL, "out of memory");
+    }
     for (int i = 0; i < model->parameters_count; i++) {
         const struct nc_parameter *p = &model->parameters[i];
-        if (!is_saved(p))
+        const void *block = is_saved(p) ? weights : state;
+        if (!block)
             continue;
-        nc_unpack(p, model->real_bytes, weights, values);
-        struct nc_named *named = &list[count++];
+        nc_unpack(p, model->real_bytes, block, values);
+        struct nc_named *named = &list[out->count++];
         *named = (struct nc_named){.name = p->name, .rank = p->rank, .data = values};
         memcpy(named->shape, p->shape, sizeof named->shape);
         values += p->elements;
     }
-    return count;
+    return 0;
+}
+
+void nc_tensors_free(struct nc_tensors *tensors)
+{
+    free(tensors->list);
+    free(tensors->values);
+    *tensors = (struct nc_tensors){0};
 }
 
 int nc_weights_save(const struct nc_model *model, const void *weights, const char *path,
                     const char *const *metadata, int metadata_count, struct nc_error *err)
 {
-    float *values = malloc((size_t)saved_elements(model) * sizeof *values + 1);
-    struct nc_named *list = calloc((size_t)model->parameters_count + 1, sizeof *list);
-    int result;
-    if (values && list)
-        result = nc_safetensors_write(path, list, list_saved(model, weights, list, values),
-                                      metadata, metadata_count, err);
-    else
-        result = nc_fail(err, path, "out of memory");
-    free(list);
-    free(values);
+    struct nc_tensors tensors;
+    if (nc_tensors_unpack(&tensors, model, weights, NULL, err) != 0)
+        return -1;
+    int result =
+        nc_safetensors_write(path, tensors.list, tensors.count, metadata, metadata_count, err);
+    nc_tensors_free(&tensors);
     return result;
+}
+
+static int all_finite(const struct nc_parameter *p, size_t real_bytes, const void *block,
+                      float *values)
+{
+    nc_unpack(p, real_bytes, block, values);
+    for (int64_t i = 0; i < p->elements; i++) {
+        if (!isfinite(values[i]))
+            return 0;
+    }
+    return 1;
+}
+
+const char *nc_weights_not_finite(const struct nc_model *model, const void *weights)
+{
+    float *values = malloc((size_t)largest(model) * sizeof *values + 1);
+    const char *name = NULL;
+    for (int i = 0; values && !name && i < model->parameters_count; i++) {
+        const struct nc_parameter *p = &model->parameters[i];
+        if (is_saved(p) && !all_finite(p, model->real_bytes, weights, values))
+            name = p->name;
+    }
+    free(values);
+    return name;
 }
 
 /* A file of either format under one view: tensors by name. */

@@ -29,6 +29,19 @@ int nc_weights_save(const struct nc_model *model, const void *weights, const cha
 int nc_weights_load(const struct nc_model *model, void *weights, const char *path,
                     struct nc_misfit *misfit, struct nc_error *err);
 
+/* The parameters of a model, unpacked to be written; with `state` its optimizer's slots as well. */
+struct nc_tensors {
+    struct nc_named *list;
+    int count;
+    float *values;
+};
+int nc_tensors_unpack(struct nc_tensors *out, const struct nc_model *model, const void *weights,
+                      const void *state, struct nc_error *err);
+void nc_tensors_free(struct nc_tensors *tensors);
+
+/* The first parameter that holds a NaN or an infinity, or NULL. */
+const char *nc_weights_not_finite(const struct nc_model *model, const void *weights);
+
 /* "[784, 128]" */
 enum { NC_SHAPE_TEXT = 24 * NC_MAX_RANK };
 const char *nc_shape_text(int rank, const int64_t *shape, char text[NC_SHAPE_TEXT]);

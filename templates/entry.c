@@ -18,7 +18,10 @@
 //:param $c$serial 1
 //:param $c$function kernel
 //:param $c$units n
+//:param $c$timed 1      it is told that the call begins
+//:param $c$number 0     which call it is
 //:param $c$end 1        a loop ends here
+//:param $timed 1        its end is told
 //:param $result 1       it returns 0
 //: begin
 $signature
@@ -38,6 +41,9 @@ $signature
     for (long t = 0; t < $c$steps; t++) {
     //: end
     //: if $c$call
+    //: if $c$timed
+    nc_begin(env, $c$number);
+    //: end
     {
         /* $c$comment */
         const nc_real *const in[] = {$c$in};
@@ -54,6 +60,9 @@ $signature
     //: if $c$end
     }
     //: end
+    //: end
+    //: if $timed
+    nc_begin(env, -1);
     //: end
     //: if $result
     return 0;

@@ -10,8 +10,13 @@
  * contract, negligence or other tortious action, arising out of or in connection with the use or
  * performance of this software.
  *
- * Compile with -O3 -march=... -fno-math-errno -fno-trapping-math -ffp-contract=off. */
+ * Compile with -O3 -march=... -fno-math-errno -fno-trapping-math -ffp-contract=off, for 32-bit x86
+ * also with -msse2 -mfpmath=sse; smaller with -Os; never with -ffast-math. */
 #include "$name.h"
+
+#ifdef __TINYC__
+#define NC_SCALAR
+#endif
 
 #define NETCC_H /* the structs are those of $name.h */
 #define nc_env $name_env

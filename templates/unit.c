@@ -1,5 +1,6 @@
 // What kernels and entries share. The structs are those of netcc.h.
 //:param $own_abi 1     netcc.h is not included
+//:param $timed 1       entries say which kernel begins
 //: begin
 #ifdef __cplusplus
 #define NC_RESTRICT __restrict__
@@ -47,3 +48,18 @@ NC_STATIC void nc_run(const struct nc_env *env, nc_task *task, const struct nc_a
     else
         task(args, 0, units);
 }
+//: if $timed
+
+/* The env of a timed unit: begin() is told before each kernel call which one it is, and -1 at the
+ * entry's end. */
+struct nc_timer {
+    struct nc_env env;
+    void (*begin)(const struct nc_timer *timer, long call);
+};
+NC_STATIC void nc_begin(const struct nc_env *env, long call)
+{
+    const struct nc_timer *timer = (const struct nc_timer *)env;
+    if (timer)
+        timer->begin(timer, call);
+}
+//: end

@@ -22,10 +22,13 @@ typedef struct {
 typedef struct {
     const char *operand; /* SPEC, or what a command takes instead */
     const char *weights, *out, *output, *after;
-    Texts sets, inputs, targets;
+    Texts sets, inputs, targets, words;
     int64_t steps, threads, seed, show; /* 0: not given; seed: -1 */
     int64_t backend;                    /* BackendKind */
-    bool quiet, json, train;
+    int64_t seconds;                    /* 0: not given */
+    int64_t batch;                      /* 0: not given */
+    int64_t task;                       /* of `new` */
+    bool quiet, json, train, predict, resume;
 } Args;
 
 typedef enum {
@@ -87,7 +90,7 @@ typedef struct {
 #define OPTION_INPUT                                                                               \
     {                                                                                              \
         "input", 0, OPTION_TEXTS, offsetof(Args, inputs), "[NAME=]FILE",                           \
-            "samples as npy; once for every input", 0, true                                        \
+            "samples as npy, csv or png; once for every input", 0, true                            \
     }
 #define OPTION_END                                                                                 \
     {                                                                                              \
@@ -95,13 +98,26 @@ typedef struct {
     }
 
 /* Runs the command that argv names. */
-int run_command_line(int argc, char **argv, const Command *const *commands, int count,
-                     const char *const *later, int later_count);
+int run_command_line(int argc, char **argv);
+
+/* commands.c; each list ends with NULL. Hidden ones run as any other, but nothing lists them. */
+extern const Command *const shown_commands[], *const hidden_commands[];
+extern const char *const later_commands[];     /* known, not in this build */
+const Command *command_find(const char *name); /* NULL: no such command */
+/* The option of a word, `--name`, `--name=value` or `-o`, or NULL; *value where the word holds it. */
+const Option *option_match(const Command *command, const char *word, const char **value);
 
 extern const Command command_train, command_eval, command_predict, command_grad, command_check,
-    command_emit, command_summary, command_dump, command_ops;
+    command_emit, command_summary, command_bench, command_build, command_export, command_dump,
+    command_ops, command_new, command_schema, command_completion, command_complete, command_man,
+    command_docs;
 
 /* ---- a job: from a spec to something that runs ------------------------------------------------- */
+
+/* Of an input of the training data, along its last axis */
+typedef struct {
+    float *mean, *variance;
+} Moments;
 
 typedef struct {
     const Args *args;
@@ -114,6 +130,7 @@ typedef struct {
     Backend *backend;
     struct nc_pool *pool;
     struct nc_session session;
+    const Moments *moments; /* by input: data.standardise, and training data are open; or NULL */
 } Job;
 
 void job_prepare(Job *job, const Args *args);
@@ -148,6 +165,9 @@ bool samples_open_files(Job *job, const Texts *inputs, const Texts *targets, Sam
 /* How many rows the file of an --input has, for when the model is yet to be compiled. */
 bool samples_count_rows(Job *job, const char *text, int64_t *rows);
 void samples_close(Samples *samples);
+/* parts.c: keeps the rows that data.validation_split means; notes the training data's moments. */
+bool samples_take_part(Job *job, const DataSource *source, Samples *samples);
+void samples_measure(Job *job, const Samples *samples);
 /* The number of classes where target k is a class number, else 0. */
 int64_t sparse_classes(const struct nc_model *model, int target);
 

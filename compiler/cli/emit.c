@@ -1,12 +1,16 @@
 /* netcc emit: the network as NAME.h and NAME.c for a product. */
 #include "cli/cli.h"
 
+#include "init.h"
 #include "weights.h"
 
 static const Option options[] = {
     {"out", 'o', OPTION_TEXT, offsetof(Args, out), "DIR", "the folder to write to", 0, true},
     {"train", 0, OPTION_FLAG, offsetof(Args, train), NULL, "with training", 0, false},
-    OPTION_WEIGHTS("weights to compile in", false),
+    OPTION_WEIGHTS("weights to compile in (default with --train: initial ones)", false),
+    {"batch", 0, OPTION_NUMBER, offsetof(Args, batch), "N",
+     "the largest n (default: 1, with --train the spec's batch_size)", 1, false},
+    OPTION_SEED,
     OPTION_SET,
     {"target", 0, OPTION_LATER, 0, NULL, "", 0, false},
     {"quantize", 0, OPTION_LATER, 0, NULL, "", 0, false},
@@ -14,22 +18,28 @@ static const Option options[] = {
 };
 
 /* The weights in packed layout, or NULL after an error. */
-static float *load_weights(Job *job)
+static float *make_weights(Job *job)
 {
     struct nc_session *s = &job->session;
+    struct nc_error err;
     s->weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
-    return job_load_weights(job, job->args->weights) ? s->weights : NULL;
+    if (job->args->weights)
+        return job_load_weights(job, job->args->weights) ? s->weights : NULL;
+    if (nc_init_parameters(job->nc, s->weights, NULL, job_seed(job), &err) == 0)
+        return s->weights;
+    job_fault(job, &err);
+    return NULL;
 }
 
 static bool emit(Job *job)
 {
     const Args *args = job->args;
     const float *weights = NULL;
-    if (!job_compile(job, args->train ? 0 : 1,
+    if (!job_compile(job, args->batch ? args->batch : !args->train,
                      NC_PREDICTS | (args->train ? NC_TRAINS | NC_EVALUATES : 0)) ||
         (args->train && !job_needs_training(job)))
         return false;
-    if (args->weights && !(weights = load_weights(job)))
+    if ((args->weights || args->train) && !(weights = make_weights(job)))
         return false;
     if (!job_make_folder(job, args->out))
         return false;

@@ -15,8 +15,10 @@ void job_prepare(Job *job, const Args *args)
 {
     *job = (Job){.args = args, .arena = arena_new()};
     job->diag = diag_new(job->arena);
-    job->options = (CompileOptions){
-        .spec_path = args->operand, .sets = args->sets.items, .sets_count = args->sets.count};
+    job->options = (CompileOptions){.spec_path = args->operand,
+                                    .sets = args->sets.items,
+                                    .sets_count = args->sets.count,
+                                    .weights = args->weights};
 }
 
 bool job_read(Job *job)
@@ -47,6 +49,25 @@ static void poll_backend(void *backend)
     backend_poll(backend);
 }
 
+/* The training data's mean or variance into parameter INPUT/suffix */
+static void set_input_state(Job *job, const char *input, const char *suffix, const float *values)
+{
+    const char *name = arena_printf(job->arena, "%s/%s", input, suffix);
+    for (int i = 0; values && i < job->nc->parameters_count; i++) {
+        const struct nc_parameter *p = &job->nc->parameters[i];
+        if (!strcmp(p->name, name))
+            nc_pack(p, job->nc->real_bytes, values, job->session.weights);
+    }
+}
+
+static void set_moments(Job *job)
+{
+    for (int i = 0; job->moments && i < job->nc->inputs_count; i++) {
+        set_input_state(job, job->nc->inputs[i].name, "mean", job->moments[i].mean);
+        set_input_state(job, job->nc->inputs[i].name, "variance", job->moments[i].variance);
+    }
+}
+
 bool job_start(Job *job, unsigned uses)
 {
     const LoadRequest request = {job->arena, job->diag, job->program, job->nc, emit_unit};
@@ -65,8 +86,10 @@ bool job_start(Job *job, unsigned uses)
     s->poll = poll_backend;
     s->poll_context = job->backend;
     void *state = uses & NC_TRAINS ? s->state : NULL;
-    return nc_init_parameters(job->nc, s->weights, state, s->seed, &err) == 0 ||
-           job_fault(job, &err);
+    if (nc_init_parameters(job->nc, s->weights, state, s->seed, &err) != 0)
+        return job_fault(job, &err);
+    set_moments(job);
+    return true;
 }
 
 /* The lines of a misfit become notes. */

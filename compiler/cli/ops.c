@@ -4,31 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "records/record.h"
+#include "reference.h"
 
 static const Option options[] = {OPTION_END};
 
 static const Family *const families[] = {&layers, &losses, &metrics, &optimizers, &initializers};
 enum { FAMILIES = sizeof families / sizeof *families, NAME_COLUMN = 34 };
 
-static const char *type_name(const AttrDef *def)
-{
-    static const char *const names[] = {[ATTR_INT] = "integer",
-                                        [ATTR_NUMBER] = "number",
-                                        [ATTR_BOOL] = "true or false",
-                                        [ATTR_CHOICE] = "choice",
-                                        [ATTR_INTS] = "integers",
-                                        [ATTR_ACTIVATION] = "activation",
-                                        [ATTR_INITIALIZER] = "initializer"};
-    return def->type == ATTR_CHOICE ? def->choices : names[def->type];
-}
-
 static void print_attributes(const AttrDef *def)
 {
     for (; def && def->type != ATTR_END; def++) {
         if (def->type == ATTR_POINTER)
             continue;
-        printf("  %-24s %s", def->key, type_name(def));
+        printf("  %-24s %s", def->key, attr_type_text(def));
         if (def->fallback)
             printf(", default %s", def->fallback);
         else

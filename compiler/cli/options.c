@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OPTIONS = 32, MOST_COMMANDS = 32, HELP_COLUMN = 30 };
+enum { MOST_OPTIONS = 32, MOST_COMMANDS = 64, HELP_COLUMN = 30 };
 
 static int option_count(const Option *options)
 {
@@ -40,15 +40,14 @@ static int help_command(const Command *command)
     return EXIT_DONE;
 }
 
-static int help_all(const Command *const *commands, int count)
+static int help_all(void)
 {
     printf("netcc compiles a neural network written in YAML into C that infers and trains.\n\n"
            "usage: netcc COMMAND ... [options]\n\n");
-    for (int i = 0; i < count; i++) {
+    for (const Command *const *c = shown_commands; *c; c++) {
         char left[80];
-        snprintf(left, sizeof left, "  %s %s", commands[i]->name,
-                 commands[i]->operand ? commands[i]->operand : "");
-        printf("%-*s %s\n", HELP_COLUMN, left, commands[i]->help);
+        snprintf(left, sizeof left, "  %s %s", (*c)->name, (*c)->operand ? (*c)->operand : "");
+        printf("%-*s %s\n", HELP_COLUMN, left, (*c)->help);
     }
     printf("\n'netcc COMMAND --help' tells a command's options; 'netcc --version' the version.\n");
     return EXIT_DONE;
@@ -146,12 +145,11 @@ static bool store(const Parse *p, const Option *option, const char *text)
     return complain(p, "--%s is not in this build", option->name);
 }
 
-/* The option of a word, `--name`, `--name=value` or `-o`; *value where the word holds it. */
-static const Option *match(const Parse *p, const char *word, const char **value)
+const Option *option_match(const Command *command, const char *word, const char **value)
 {
     const char *name = word + 2, *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    for (const Option *o = p->command->options; o->name; o++) {
+    for (const Option *o = command->options; o->name; o++) {
         if (word[1] == '-' && strlen(o->name) == length && !memcmp(o->name, name, length)) {
             *value = equals ? equals + 1 : NULL;
             return o;
@@ -165,7 +163,7 @@ static const Option *match(const Parse *p, const char *word, const char **value)
 static bool take_option(Parse *p)
 {
     const char *word = p->words[p->at++], *value = NULL;
-    const Option *option = match(p, word, &value);
+    const Option *option = option_match(p->command, word, &value);
     if (!option)
         return word[1] == '-' ? unknown_option(p, word + 2)
                               : complain(p, "unknown option '%s'", word);
@@ -234,18 +232,20 @@ static int run_command(const Command *command, int count, char **words)
     return is_complete(&parse) ? command->run(&args) : EXIT_USAGE;
 }
 
-static int unknown_command(const char *word, const Command *const *commands, int count,
-                           const char *const *later, int later_count)
+static int unknown_command(const char *word)
 {
     const char *names[MOST_COMMANDS];
-    for (int i = 0; i < later_count; i++) {
-        if (!strcmp(word, later[i])) {
+    int count = 0;
+    for (const char *const *l = later_commands; *l; l++) {
+        if (!strcmp(word, *l)) {
             fprintf(stderr, "netcc: '%s' is not in this build\n", word);
             return EXIT_USAGE;
         }
     }
-    for (int i = 0; i < count; i++)
-        names[i] = commands[i]->name;
+    while (shown_commands[count] && count < MOST_COMMANDS) {
+        names[count] = shown_commands[count]->name;
+        count++;
+    }
     const char *near = nearest_spelling(word, names, count);
     fprintf(stderr, "netcc: unknown command '%s'", word);
     if (near)
@@ -255,8 +255,20 @@ static int unknown_command(const char *word, const Command *const *commands, int
     return EXIT_USAGE;
 }
 
-int run_command_line(int argc, char **argv, const Command *const *commands, int count,
-                     const char *const *later, int later_count)
+const Command *command_find(const char *name)
+{
+    for (const Command *const *c = shown_commands; *c; c++) {
+        if (!strcmp(name, (*c)->name))
+            return *c;
+    }
+    for (const Command *const *c = hidden_commands; *c; c++) {
+        if (!strcmp(name, (*c)->name))
+            return *c;
+    }
+    return NULL;
+}
+
+int run_command_line(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!word) {
@@ -264,14 +276,11 @@ int run_command_line(int argc, char **argv, const Command *const *commands, int 
         return EXIT_USAGE;
     }
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))
-        return help_all(commands, count);
+        return help_all();
     if (!strcmp(word, "--version")) {
         printf("netcc %s\n", NETCC_VERSION);
         return EXIT_DONE;
     }
-    for (int i = 0; i < count; i++) {
-        if (!strcmp(word, commands[i]->name))
-            return run_command(commands[i], argc - 2, argv + 2);
-    }
-    return unknown_command(word, commands, count, later, later_count);
+    const Command *command = command_find(word);
+    return command ? run_command(command, argc - 2, argv + 2) : unknown_command(word);
 }

@@ -9,7 +9,7 @@ static const Option options[] = {
     OPTION_WEIGHTS("the trained weights", true),
     OPTION_INPUT,
     {"output", 'o', OPTION_TEXT, offsetof(Args, output), "FILE",
-     "npy, or npz for several outputs (default: printed)", 0, false},
+     "npy, npz for several outputs, csv or json (default: printed)", 0, false},
     OPTION_SET,
     OPTION_BACKEND,
     OPTION_THREADS,
@@ -19,49 +19,39 @@ static const Option options[] = {
 
 enum { MOST_ROWS = 128 }; /* of a batch, where the spec says none */
 
-static int64_t row_elements(const struct nc_named *array)
-{
-    int64_t elements = 1;
-    for (int i = 1; i < array->rank; i++)
-        elements *= array->shape[i];
-    return elements;
-}
-
-static void print_plain(const Results *results, int64_t rows)
+/* A line for each row: the values, then the class's name where there are names. */
+static void print_plain(const Job *job, const Results *results, int64_t rows)
 {
     for (int64_t row = 0; row < rows; row++) {
         for (int k = 0; k < results->count; k++) {
-            int64_t n = row_elements(&results->arrays[k]);
+            const struct nc_named *array = &results->arrays[k];
+            int64_t n = results_units(array);
+            const ClassNames *classes = array->rank <= 2 ? results_classes(job, k) : NULL;
             for (int64_t i = 0; i < n; i++)
-                printf(k || i ? " %.9g" : "%.9g", (double)results->arrays[k].data[row * n + i]);
+                printf(k || i ? " %.9g" : "%.9g", (double)array->data[row * n + i]);
+            if (classes)
+                printf(" %s", class_name(classes, array->data + row * n, n));
         }
         putchar('\n');
     }
 }
 
 /* One object: an array of rows for every output, each row flat. */
-static void print_json(const Results *results, int64_t rows)
+static void print_json(const Job *job, const Results *results)
 {
-    printf("{\"event\":\"predict\",\"outputs\":{");
-    for (int k = 0; k < results->count; k++) {
-        int64_t n = row_elements(&results->arrays[k]);
-        fputs(k ? "," : "", stdout);
-        nc_json_text(stdout, results->arrays[k].name);
-        fputs(":[", stdout);
-        for (int64_t i = 0; i < rows * n; i++) {
-            fputs(i % n ? "," : i ? "],[" : "[", stdout);
-            nc_json_number(stdout, (double)results->arrays[k].data[i]);
-        }
-        fputs(rows ? "]]" : "]", stdout);
-    }
-    puts("}}");
+    fputs("{\"event\":\"predict\",", stdout);
+    results_print_json(job, results, stdout);
+    puts("}");
 }
 
 static bool present(Job *job, const Results *results, int64_t rows)
 {
     const Args *args = job->args;
     if (!args->output) {
-        (args->json ? print_json : print_plain)(results, rows);
+        if (args->json)
+            print_json(job, results);
+        else
+            print_plain(job, results, rows);
         return true;
     }
     if (!results_write(job, results, args->output))

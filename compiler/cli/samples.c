@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "weights.h"
 
@@ -238,6 +239,67 @@ static bool open_digits(Job *job, const DataSource *source, Samples *out)
     return check_shape(job, &x) && check_target(job, &y, 0, &out->targets[0]);
 }
 
+static bool open_spiral(Job *job, const DataSource *source, Samples *out)
+{
+    struct nc_error err;
+    const struct nc_spiral how = {source->count, source->classes, source->noise, source->seed};
+    if (job->nc->inputs_count != 1 || job->nc->targets_count != 1)
+        return diag_error(job->diag, source->loc, "a spiral has one input and one target");
+    if (nc_spiral_make(&out->inputs[0], &out->targets[0], &how, &err) != 0)
+        return diag_error(job->diag, source->loc, "%s", err.message);
+    out->samples.count = source->count;
+    const Check x = {&out->inputs[0], &job->nc->inputs[0], "input", NULL, source->loc};
+    const Check y = {&out->targets[0], &job->nc->targets[0], "target", NULL, source->loc};
+    return check_shape(job, &x) && check_target(job, &y, 0, &out->targets[0]);
+}
+
+/* ---- csv --------------------------------------------------------------------------------------- */
+
+/* Rows of as many numbers as the port has become rows of its shape. */
+static void shape_rows(struct nc_array *array, const struct nc_port *port)
+{
+    if (array->row_elements != port->elements)
+        return;
+    array->rank = port->rank + 1;
+    memcpy(array->shape + 1, port->shape, sizeof *port->shape * (size_t)port->rank);
+}
+
+/* The columns of target k; they stand side by side. */
+static TablePart target_part(const Table *t, const struct nc_port *port)
+{
+    TablePart part = {0};
+    for (int i = 0; i < t->targets_count; i++) {
+        if (t->targets[i].output && strcmp(t->targets[i].output, port->name))
+            continue;
+        if (!part.count++)
+            part.columns = &t->targets[i];
+    }
+    return part;
+}
+
+static bool open_csv(Job *job, const DataSource *source, Samples *out)
+{
+    const Table *t = job->model->table;
+    TablePart *parts = ARENA_ARRAY(job->arena, TablePart, out->targets_count + 1);
+    parts[0] = (TablePart){.columns = t->features, .count = t->features_count};
+    for (int i = 0; i < out->targets_count; i++)
+        parts[i + 1] = target_part(t, &job->nc->targets[i]);
+    bool good = table_read(job->arena, job->diag, t, &source->csv, parts, out->targets_count + 1);
+    out->inputs[0] = parts[0].array;
+    shape_rows(&out->inputs[0], &job->nc->inputs[0]);
+    out->samples.count = out->inputs[0].shape[0];
+    for (int i = 0; i < out->targets_count; i++) {
+        const struct nc_port *port = &job->nc->targets[i];
+        const Check check = {&out->targets[i], port, "target", source->csv.path, source->csv.loc};
+        out->targets[i] = parts[i + 1].array;
+        if (!good)
+            continue;
+        shape_rows(&out->targets[i], port);
+        good = check_target(job, &check, i, &out->targets[i]);
+    }
+    return good;
+}
+
 static Samples samples_new(Job *job)
 {
     Samples s = {.inputs_count = job->nc->inputs_count, .targets_count = job->nc->targets_count};
@@ -251,6 +313,10 @@ static bool open_source(Job *job, const DataSource *source, Samples *out)
 {
     if (source->kind == SOURCE_DIGITS)
         return open_digits(job, source, out);
+    if (source->kind == SOURCE_SPIRAL)
+        return open_spiral(job, source, out);
+    if (source->kind == SOURCE_CSV)
+        return open_csv(job, source, out);
     return open_side(job, source, false, out) && open_side(job, source, true, out) &&
            all_there(job, source->loc, out->inputs, job->nc->inputs, out->inputs_count, "input") &&
            all_there(job, source->loc, out->targets, job->nc->targets, out->targets_count,
@@ -264,8 +330,11 @@ bool samples_open(Job *job, const DataSource *source, Samples *out)
     bool good = open_source(job, source, out);
     if (good && out->samples.count < 1)
         good = diag_error(job->diag, source->loc, "no samples");
+    good = good && samples_take_part(job, source, out);
     if (!good)
         samples_close(out);
+    else if (source == &job->model->train_data && job->model->standardise)
+        samples_measure(job, out);
     return good;
 }
 
@@ -295,20 +364,63 @@ static int parse_file(Job *job, const char *text, const struct nc_port *ports, i
     return -1;
 }
 
-static bool is_readable_kind(Job *job, const char *path)
+static bool has_ending(const char *path, const char *ending)
 {
-    const char *dot = strrchr(path, '.');
-    if (dot && (!strcmp(dot, ".csv") || !strcmp(dot, ".png")))
-        return diag_error(job->diag, (Loc){0}, "%s: %s files are not in this build; use npy", path,
-                          dot + 1);
-    return true;
+    size_t a = strlen(path), b = strlen(ending);
+    return a >= b && !strcasecmp(path + a - b, ending);
 }
 
-static bool open_file(Job *job, const char *path, struct nc_array *out)
+static bool is_csv(const char *path)
+{
+    return has_ending(path, ".csv") || has_ending(path, ".tsv");
+}
+
+/* A table of as many numbers as a port takes, for models that were not trained from csv. */
+static const Table *plain_table(Arena *arena, int64_t elements)
+{
+    Table *t = ARENA_NEW(arena, Table);
+    t->columns = t->features_count = (int)elements;
+    t->features = ARENA_ARRAY(arena, TableColumn, elements);
+    for (int i = 0; i < t->columns; i++)
+        t->features[i] = (TableColumn){.name = arena_printf(arena, "%d", i), .at = i};
+    return t;
+}
+
+/* A file and the port that it is for. */
+typedef struct {
+    const char *path;
+    int64_t elements;
+    bool colour; /* pictures */
+    bool is_target;
+} PortFile;
+
+static bool open_csv_file(Job *job, const PortFile *file, struct nc_array *out)
+{
+    bool trained = job->model->table && !file->is_target;
+    const Table *t = trained ? job->model->table : plain_table(job->arena, file->elements);
+    const TableSource source = {.path = file->path};
+    TablePart part = {.columns = t->features, .count = t->features_count};
+    bool good = table_read(job->arena, job->diag, t, &source, &part, 1);
+    *out = part.array;
+    if (!good)
+        nc_array_close(out);
+    return good;
+}
+
+static bool open_file(Job *job, const PortFile *file, struct nc_array *out)
 {
     struct nc_error err;
-    return is_readable_kind(job, path) &&
-           (nc_npy_open(out, path, &err) == 0 || job_fault(job, &err));
+    if (is_csv(file->path))
+        return open_csv_file(job, file, out);
+    if (has_ending(file->path, ".png"))
+        return nc_png_open(out, file->path, file->colour, &err) == 0 || job_fault(job, &err);
+    return nc_npy_open(out, file->path, &err) == 0 || job_fault(job, &err);
+}
+
+static PortFile port_file(const char *path, const struct nc_port *port, bool is_target)
+{
+    bool colour = port->rank == 3 && port->shape[2] == 3;
+    return (PortFile){path, port->elements, colour, is_target};
 }
 
 static bool open_file_side(Job *job, const Texts *files, bool is_target, Samples *out)
@@ -324,8 +436,11 @@ static bool open_file_side(Job *job, const Texts *files, bool is_target, Samples
             return false;
         if (arrays[at].rank)
             return diag_error(job->diag, (Loc){0}, "%s '%s' is given twice", role, ports[at].name);
-        if (!open_file(job, path, &arrays[at]))
+        const PortFile file = port_file(path, &ports[at], is_target);
+        if (!open_file(job, &file, &arrays[at]))
             return false;
+        if (is_csv(path))
+            shape_rows(&arrays[at], &ports[at]);
         const Check check = {&arrays[at], &ports[at], role, path, {0}};
         if (!(is_target ? check_target(job, &check, at, &arrays[at]) : check_shape(job, &check)))
             return false;
@@ -340,6 +455,8 @@ static bool open_file_side(Job *job, const Texts *files, bool is_target, Samples
 bool samples_open_files(Job *job, const Texts *inputs, const Texts *targets, Samples *out)
 {
     *out = samples_new(job);
+    if (!targets)
+        out->samples.targets = NULL;
     if (open_file_side(job, inputs, false, out) &&
         (!targets || open_file_side(job, targets, true, out)))
         return true;
@@ -350,11 +467,14 @@ bool samples_open_files(Job *job, const Texts *inputs, const Texts *targets, Sam
 bool samples_count_rows(Job *job, const char *text, int64_t *rows)
 {
     struct nc_array array;
+    const Port *port = &job->model->inputs[0];
     for (int i = 0; i < job->model->inputs_count; i++) {
         const char *path = file_named(text, job->model->inputs[i].name);
+        port = path ? &job->model->inputs[i] : port;
         text = path ? path : text;
     }
-    if (!open_file(job, text, &array))
+    const PortFile file = {text, shape_row(port->shape), false, false};
+    if (!open_file(job, &file, &array))
         return false;
     *rows = *rows_of(&array);
     nc_array_close(&array);

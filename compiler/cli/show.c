@@ -12,15 +12,27 @@ typedef struct {
     int64_t rows, classes, height, width;
     const float *probability; /* [rows, classes] */
     float *pixel;             /* [height, width] of one sample */
+    const ClassNames *names;  /* or NULL */
 } Gallery;
 
-static bool is_gallery(const struct nc_model *model)
+static bool is_classifier(const struct nc_model *model)
+{
+    return model->targets_count == 1 && model->predict.outputs_count == 1 &&
+           sparse_classes(model, 0) > 1;
+}
+
+static bool shows_pictures(const struct nc_model *model)
 {
     const struct nc_port *in = &model->inputs[0];
     bool flat = in->rank == 2 || (in->rank == 3 && in->shape[2] == 1);
-    return model->inputs_count == 1 && model->targets_count == 1 &&
-           model->predict.outputs_count == 1 && flat && in->shape[1] < SCREEN &&
-           sparse_classes(model, 0) > 1;
+    return model->inputs_count == 1 && flat && in->shape[1] < SCREEN;
+}
+
+/* "3" or its name */
+static const char *label_name(Arena *arena, const Gallery *g, int64_t label)
+{
+    return g->names && label < g->names->count ? g->names->names[label]
+                                               : arena_printf(arena, "%lld", (long long)label);
 }
 
 static int64_t label_at(const Gallery *g, int64_t row)
@@ -49,7 +61,8 @@ static void print_confusion(Arena *arena, const Gallery *g)
     for (int64_t c = 0; c < g->classes; c++)
         printf(c ? " %5lld" : "  %5lld", (long long)c);
     for (int64_t r = 0; r < g->classes; r++) {
-        printf("\n%13lld ", (long long)r);
+        const char *name = g->names ? label_name(arena, g, r) : "";
+        printf("\n%-10.10s %2lld ", name, (long long)r);
         for (int64_t c = 0; c < g->classes; c++) {
             int64_t n = counts[r * g->classes + c];
             if (n)
@@ -86,17 +99,17 @@ static void print_line(const Gallery *g, int64_t row, int64_t y)
     }
 }
 
-static void print_caption(const Gallery *g, int64_t row)
+static void print_caption(Arena *arena, const Gallery *g, int64_t row)
 {
     char text[64];
     int64_t label = label_at(g, row), guess = guess_at(g, row);
-    snprintf(text, sizeof text, "%lld, taken for %lld (%.0f%%)%s", (long long)label,
-             (long long)guess, 100 * (double)g->probability[row * g->classes + guess],
+    snprintf(text, sizeof text, "%.16s, taken for %.16s (%.0f%%)%s", label_name(arena, g, label),
+             label_name(arena, g, guess), 100 * (double)g->probability[row * g->classes + guess],
              label == guess ? "" : " !");
     printf("%-*s", (int)g->width, text);
 }
 
-static void print_pictures(const Gallery *g, int64_t first, int64_t count)
+static void print_pictures(Arena *arena, const Gallery *g, int64_t first, int64_t count)
 {
     putchar('\n');
     for (int64_t y = 0; y < g->height; y += 2) {
@@ -106,33 +119,50 @@ static void print_pictures(const Gallery *g, int64_t first, int64_t count)
         }
     }
     for (int64_t i = 0; i < count; i++) {
-        print_caption(g, first + i);
+        print_caption(arena, g, first + i);
         fputs(i + 1 < count ? "  " : "\n", stdout);
+    }
+}
+
+static void print_gallery(Arena *arena, Gallery *g, const struct nc_port *in, int64_t count)
+{
+    g->height = in->shape[0];
+    g->width = in->shape[1];
+    g->pixel = ARENA_ARRAY(arena, float, in->elements);
+    int64_t across = (SCREEN + 2) / (g->width + 2);
+    for (int64_t i = 0; i < count; i += across)
+        print_pictures(arena, g, i, count - i < across ? count - i : across);
+}
+
+static void print_lines(Arena *arena, const Gallery *g, int64_t count)
+{
+    putchar('\n');
+    for (int64_t i = 0; i < count; i++) {
+        print_caption(arena, g, i);
+        putchar('\n');
     }
 }
 
 void show_results(Job *job, const Samples *test, int64_t count)
 {
     Results results;
-    if (!is_gallery(job->nc) ||
+    if (!is_classifier(job->nc) ||
         !results_new(job, &job->nc->predict, test->samples.count, &results)) {
-        diag_note(job->diag, (Loc){0}, "--show draws classifiers of pictures with one channel");
+        diag_note(job->diag, (Loc){0}, "--show is for classifiers with one output");
         return;
     }
     nc_predict(&job->session, &test->samples, results.pointers);
-    const struct nc_port *in = &job->nc->inputs[0];
-    Gallery g = {test,
-                 test->samples.count,
-                 sparse_classes(job->nc, 0),
-                 in->shape[0],
-                 in->shape[1],
-                 results.pointers[0],
-                 ARENA_ARRAY(job->arena, float, in->elements)};
+    Gallery g = {.samples = test,
+                 .rows = test->samples.count,
+                 .classes = sparse_classes(job->nc, 0),
+                 .probability = results.pointers[0],
+                 .names = results_classes(job, 0)};
+    count = count < g.rows ? count : g.rows;
     if (g.classes <= MOST_CLASSES)
         print_confusion(job->arena, &g);
-    int64_t across = (SCREEN + 2) / (g.width + 2);
-    count = count < g.rows ? count : g.rows;
-    for (int64_t i = 0; i < count; i += across)
-        print_pictures(&g, i, count - i < across ? count - i : across);
+    if (shows_pictures(job->nc))
+        print_gallery(job->arena, &g, &job->nc->inputs[0], count);
+    else
+        print_lines(job->arena, &g, count);
     putchar('\n');
 }

@@ -1,11 +1,12 @@
-/* netcc summary: layers, shapes, parameters, and what the network costs before it runs. */
+/* netcc summary: layers, shapes, parameters, and what the network costs before it runs. Memory is what
+ * the header of `netcc emit` says: for inference of one sample a call, for training that of --train. */
 #include "cli/cli.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "progress.h"
-#include "weights.h"
+#include "work.h"
 
 static const Option options[] = {OPTION_SET, OPTION_JSON, OPTION_END};
 
@@ -17,12 +18,18 @@ typedef struct {
     double multiply_adds; /* per sample */
 } Row;
 
+/* What a product takes, in bytes */
+typedef struct {
+    long batch;
+    int64_t param, state, arena;
+} Costs;
+
 typedef struct {
     Row *rows;
     int count;
     int64_t parameters, trainable;
     double multiply_adds;
-    double inference_bytes, training_bytes; /* 0: no training */
+    Costs inference, training; /* batch 0: no training */
 } Summary;
 
 static Row *row_of(Arena *arena, Summary *s, const char *name)
@@ -64,33 +71,64 @@ static void add_parameters(Summary *s, const Model *model)
     }
 }
 
-/* A kernel's work is counted for the layer of its first named node. */
+/* Multiply-adds of products are counted for the layer of a kernel's first node. */
 static void add_work(Arena *arena, Summary *s, Kernel *const *kernels, int count, double times)
 {
     for (int i = 0; i < count; i++) {
         const Kernel *kernel = kernels[i];
-        double work = times * (kernel->flops + kernel->flops_fixed) / 2;
         const char *name = kernel->nodes_count ? kernel->nodes[0]->name : NULL;
-        s->multiply_adds += work;
-        if (name)
-            row_of(arena, s, name)->multiply_adds += work;
+        Work work = kernel_products(kernel);
+        double products = times * (work.row + work.fixed) / 2;
+        s->multiply_adds += products;
+        if (name && products > 0)
+            row_of(arena, s, name)->multiply_adds += products;
         if (kernel->body_count)
             add_work(arena, s, kernel->body, kernel->body_count, times * (double)kernel->steps);
     }
 }
 
-static Summary summarise(const Job *job)
+/* No array of a product is empty. */
+static int64_t block_bytes(int64_t elements)
 {
-    Summary s = {0};
-    const struct nc_model *nc = job->nc;
+    int64_t bytes = elements * (int64_t)sizeof(float);
+    return bytes > NC_ALIGN ? bytes : NC_ALIGN;
+}
+
+static Costs costs_of(const Program *program)
+{
+    const Entry *train = program->train, *eval = program->eval;
+    Costs c = {.batch = (long)program->batch, .param = block_bytes(program->weights_elements)};
+    int64_t arena = train ? train->arena_elements : program->predict->arena_elements;
+    if (train && eval->arena_elements > arena)
+        arena = eval->arena_elements;
+    c.arena = block_bytes(arena);
+    c.state = train ? block_bytes(program->state_elements) : 0;
+    return c;
+}
+
+static void summarise(const Job *job, Summary *s)
+{
     const Entry *predict = job->program->predict;
-    add_layers(job->arena, &s, job->model->predict);
-    add_parameters(&s, job->model);
-    add_work(job->arena, &s, predict->kernels, predict->kernels_count, 1);
-    s.inference_bytes = (double)(nc->weights_bytes + nc->predict.arena_bytes);
-    if (job->program->train)
-        s.training_bytes = (double)(nc->weights_bytes + nc->state_bytes + nc->train.arena_bytes);
-    return s;
+    add_layers(job->arena, s, job->model->predict);
+    add_parameters(s, job->model);
+    add_work(job->arena, s, predict->kernels, predict->kernels_count, 1);
+    s->inference = costs_of(job->program);
+}
+
+/* The graphs were used up: the spec is read again. */
+static bool summarise_training(const Args *args, Summary *s)
+{
+    Job job;
+    job_prepare(&job, args);
+    bool good = job_read(&job) && job_compile(&job, 0, NC_PREDICTS | NC_TRAINS | NC_EVALUATES);
+    if (good)
+        s->training = costs_of(job.program);
+    return job_end(&job, good) == EXIT_DONE;
+}
+
+static int64_t training_bytes(const Summary *s)
+{
+    return s->training.param + s->training.state + s->training.arena;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------- */
@@ -120,17 +158,19 @@ static void print_plain(const Job *job, const Summary *s)
     printf("\nparameters     %lld, %lld of them trainable (%s)\n", (long long)s->parameters,
            (long long)s->trainable, size_text(a, 4.0 * (double)s->parameters));
     printf("multiply-adds  %.0f per sample\n", s->multiply_adds);
-    printf("memory         %s for inference in batches of %ld\n", size_text(a, s->inference_bytes),
-           job->nc->batch);
-    if (s->training_bytes > 0)
-        printf("               %s for training in batches of %ld\n",
-               size_text(a, s->training_bytes), job->nc->batch);
+    printf("inference      %s of flash, %s of RAM, one sample a call\n",
+           size_text(a, (double)s->inference.param), size_text(a, (double)s->inference.arena));
+    if (s->training.batch)
+        printf(
+            "training       %s of RAM in batches of %ld: parameters %s, optimizer %s, scratch %s\n",
+            size_text(a, (double)training_bytes(s)), s->training.batch,
+            size_text(a, (double)s->training.param), size_text(a, (double)s->training.state),
+            size_text(a, (double)s->training.arena));
 }
 
 static void print_json(const Job *job, const Summary *s)
 {
-    printf("{\"event\":\"summary\",\"name\":\"%s\",\"batch\":%ld,\"layers\":[", job->model->name,
-           job->nc->batch);
+    printf("{\"event\":\"summary\",\"name\":\"%s\",\"layers\":[", job->model->name);
     for (int i = 0; i < s->count; i++) {
         const Row *row = &s->rows[i];
         printf("%s{\"name\":", i ? "," : "");
@@ -140,17 +180,26 @@ static void print_json(const Job *job, const Summary *s)
         printf(",\"parameters\":%lld,\"multiply_adds\":%.0f}", (long long)row->parameters,
                row->multiply_adds);
     }
-    printf("],\"parameters\":%lld,\"trainable\":%lld,\"multiply_adds\":%.0f,"
-           "\"inference_bytes\":%.0f,\"training_bytes\":%.0f}\n",
-           (long long)s->parameters, (long long)s->trainable, s->multiply_adds, s->inference_bytes,
-           s->training_bytes);
+    printf("],\"parameters\":%lld,\"trainable\":%lld,\"multiply_adds\":%.0f,",
+           (long long)s->parameters, (long long)s->trainable, s->multiply_adds);
+    printf("\"inference\":{\"batch\":%ld,\"flash_bytes\":%lld,\"ram_bytes\":%lld}",
+           s->inference.batch, (long long)s->inference.param, (long long)s->inference.arena);
+    if (s->training.batch)
+        printf(",\"training\":{\"batch\":%ld,\"param_bytes\":%lld,\"state_bytes\":%lld,"
+               "\"arena_bytes\":%lld,\"ram_bytes\":%lld}",
+               s->training.batch, (long long)s->training.param, (long long)s->training.state,
+               (long long)s->training.arena, (long long)training_bytes(s));
+    puts("}");
 }
 
 static bool summary(Job *job)
 {
-    if (!job_compile(job, 0, NC_PREDICTS | NC_TRAINS))
+    Summary s = {0};
+    if (!job_compile(job, 1, NC_PREDICTS))
         return false;
-    Summary s = summarise(job);
+    summarise(job, &s);
+    if (job->model->train_options.present && !summarise_training(job->args, &s))
+        return false;
     (job->args->json ? print_json : print_plain)(job, &s);
     return true;
 }

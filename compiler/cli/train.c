@@ -1,12 +1,19 @@
-/* netcc train: epochs over data.train, validation after each, weights into a folder. */
-#include "cli/cli.h"
-
+/* netcc train: epochs over data.train, validation after each, into a folder: checkpoints from which
+ * --resume goes on, the best weights so far, a log, and at the end the weights. */
+#include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "checkpoint.h"
+#include "cli/diverge.h"
+#include "cli/resume.h"
+#include "guard.h"
+#include "log.h"
 #include "progress.h"
 #include "weights.h"
 
@@ -14,6 +21,8 @@ static const Option options[] = {
     OPTION_WEIGHTS("start from these weights", false),
     {"out", 'o', OPTION_TEXT, offsetof(Args, out), "DIR",
      "where the weights go (default: runs/NAME-DATE-TIME)", 0, false},
+    {"resume", 0, OPTION_FLAG, offsetof(Args, resume), NULL,
+     "go on from the checkpoint in --out, bit for bit", 0, false},
     OPTION_SET,
     {"steps", 0, OPTION_NUMBER, offsetof(Args, steps), "N", "stop after N steps", 1, false},
     OPTION_BACKEND,
@@ -23,7 +32,6 @@ static const Option options[] = {
      "at the end, a confusion matrix and N classified samples", 1, false},
     {"quiet", 0, OPTION_FLAG, offsetof(Args, quiet), NULL, "only the result", 0, false},
     OPTION_JSON,
-    {"resume", 0, OPTION_LATER, 0, NULL, "", 0, false},
     OPTION_END,
 };
 
@@ -35,8 +43,17 @@ typedef struct {
     const Samples *validation;    /* what epochs end with, or NULL */
     double values[NC_MAX_VALUES]; /* of the last validation */
     bool values_current;          /* no step was made since */
-    const char *folder, *path;
-    double saved_at;
+    const char *folder;
+    struct nc_standing standing;
+    struct nc_safetensors checkpoint; /* that the run goes on from */
+    int64_t first_epoch;              /* that is trained, in part or whole */
+    int64_t first_iteration;          /* how many steps were made before */
+    void *best, *stop_best;           /* weights of the best epoch by standing.keep and .stop */
+    bool best_is_new;                 /* best.safetensors is yet to be written */
+    bool begun;                       /* the folder's spec and log are this run's */
+    bool has_saved;                   /* a checkpoint of this part of the run */
+    double saved_at, save_seconds;
+    int64_t saved_iteration;
     struct nc_report report;
 } Training;
 
@@ -56,6 +73,7 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit is an error like a full disk */
 }
 
 /* Where folders of runs go that were not named */
@@ -63,39 +81,155 @@ static const char runs[] = "runs";
 
 /* ---- the folder -------------------------------------------------------------------------------- */
 
-static bool open_folder(Training *t)
+static const char *name_folder(Job *job)
 {
-    Job *job = t->job;
-    t->folder = job->args->out;
-    if (!t->folder) {
-        char stamp[32];
-        time_t now = time(NULL);
-        strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime(&now));
-        t->folder = arena_printf(job->arena, "%s/%s-%s", runs, job->model->name, stamp);
-    }
-    t->path = arena_printf(job->arena, "%s/weights.safetensors", t->folder);
-    return job_make_folder(job, t->folder);
+    char stamp[32];
+    time_t now = time(NULL);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime(&now));
+    return arena_printf(job->arena, "%s/%s-%s", runs, job->model->name, stamp);
 }
 
-static int save(Training *t, struct nc_error *err)
+static const char *in_folder(const Training *t, const char *name)
 {
-    const char *const metadata[] = {"format", "netcc", "model", t->job->model->name};
-    t->saved_at = nc_seconds();
-    return nc_weights_save(t->job->nc, t->job->session.weights, t->path, metadata, 2, err);
+    return arena_printf(t->job->arena, "%s/%s", t->folder, name);
 }
 
 /* The spec as it was run, --set applied. */
-static bool write_spec(Training *t)
+static int write_spec(Training *t, struct nc_error *err)
 {
     Str text = str_new(t->job->arena);
-    const char *path = arena_printf(t->job->arena, "%s/spec.yaml", t->folder);
+    const char *path = in_folder(t, "spec.yaml");
     yaml_print(&text, t->job->model->spec);
     FILE *file = fopen(path, "w");
     bool good = file && fputs(text.text, file) >= 0;
     if (file && fclose(file) != 0)
         good = false;
-    return good ||
-           diag_error(t->job->diag, (Loc){0}, "%s: cannot be written: %s", path, strerror(errno));
+    return good ? 0 : nc_fail(err, path, "cannot be written: %s", strerror(errno));
+}
+
+/* Pieces that a killed run was writing */
+static void sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        const char *part = strstr(entry->d_name, ".safetensors.");
+        size_t length = strlen(entry->d_name);
+        if (part && length > 5 && strcmp(entry->d_name + length - 5, ".part") == 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* Before anything else is left there: the run's spec, and a log without what comes anew. */
+static int begin(Training *t, struct nc_error *err)
+{
+    if (t->begun)
+        return 0;
+    t->begun = true;
+    sweep(t->folder);
+    return write_spec(t, err) == 0 ? nc_log_cut(t->folder, t->first_epoch, err) : -1;
+}
+
+static int save_weights(Training *t, const void *weights, const char *name, struct nc_error *err)
+{
+    const Model *m = t->job->model;
+    const char **pairs = ARENA_ARRAY(t->job->arena, const char *, 2 * m->metadata_count + 4);
+    memcpy(pairs, (const char *[]){"format", "netcc", "model", m->name}, 4 * sizeof *pairs);
+    for (int i = 0; i < 2 * m->metadata_count; i++)
+        pairs[4 + i] = m->metadata[i];
+    return nc_weights_save(t->job->nc, weights, in_folder(t, name), pairs, m->metadata_count + 2,
+                           err);
+}
+
+static const char checkpoint_name[] = "checkpoint.safetensors", best_name[] = "best.safetensors",
+                  weights_name[] = "weights.safetensors";
+
+/* The best weights go first: where a checkpoint knows of them, they are there. */
+static int save(Training *t, struct nc_error *err)
+{
+    if (begin(t, err) != 0 || (t->best_is_new && save_weights(t, t->best, best_name, err) != 0))
+        return -1;
+    t->best_is_new = false;
+    if (nc_checkpoint_save(&t->job->session, &t->standing, in_folder(t, checkpoint_name), err) != 0)
+        return -1;
+    t->has_saved = true;
+    t->saved_at = nc_seconds();
+    t->saved_iteration = t->standing.progress.iteration;
+    return 0;
+}
+
+/* ---- going on ---------------------------------------------------------------------------------- */
+
+/* Where the run stands before its first step: at its start, or where the checkpoint says. */
+static bool take_stand(Training *t)
+{
+    Job *job = t->job;
+    const TrainOptions *o = &job->model->train_options;
+    struct nc_error err;
+    t->standing = (struct nc_standing){.keep = o->keep, .stop = o->stop};
+    if (!job->args->resume)
+        return true;
+    if (job->args->weights)
+        return diag_error(job->diag, (Loc){0},
+                          "--resume goes on with the checkpoint's weights; leave --weights out");
+    const char *path = in_folder(t, checkpoint_name);
+    if (access(path, F_OK) != 0)
+        return diag_error(job->diag, (Loc){0},
+                          "%s: there is no checkpoint; without --resume the run starts anew", path);
+    return nc_checkpoint_open(&t->checkpoint, &t->standing, path, &err) == 0 ||
+           job_fault(job, &err);
+}
+
+/* The seed is the checkpoint's, however it was set then; job_seed() asks the arguments. */
+static bool take_seed(Training *t, Args *args)
+{
+    if (!args->resume) {
+        t->standing.seed = job_seed(t->job);
+        return true;
+    }
+    if (args->seed >= 0 && (uint32_t)args->seed != t->standing.seed)
+        return diag_error(t->job->diag, (Loc){0}, "--seed %lld: the run began with seed %lu",
+                          (long long)args->seed, (unsigned long)t->standing.seed);
+    args->seed = t->standing.seed;
+    return true;
+}
+
+static bool is_same_run(Training *t)
+{
+    const char *now = resume_spec(t->job, t->train.samples.count,
+                                  t->validation ? t->validation->samples.count : 0);
+    const char *then = t->standing.spec;
+    t->standing.spec = now;
+    return !t->job->args->resume || resume_same(t->job, in_folder(t, checkpoint_name), then, now);
+}
+
+static bool new_blocks(Training *t)
+{
+    size_t bytes = t->job->nc->weights_bytes + 1;
+    bool restores = t->job->model->train_options.restore_best_weights;
+    t->best = malloc(bytes);
+    t->stop_best = restores ? calloc(1, bytes) : NULL;
+    return (t->best && (t->stop_best || !restores)) ||
+           diag_error(t->job->diag, (Loc){0}, "out of memory");
+}
+
+static bool load_checkpoint(Training *t)
+{
+    struct nc_error err;
+    struct nc_watch *stop = &t->standing.stop;
+    const struct nc_progress *p = &t->standing.progress;
+    const char *path = in_folder(t, checkpoint_name);
+    if (t->stop_best && !nc_checkpoint_has_best(&t->checkpoint))
+        stop->best_epoch = stop->wait = 0; /* there is nothing to restore: it begins to watch now */
+    void *best = stop->best_epoch ? t->stop_best : NULL;
+    if (nc_checkpoint_load(&t->checkpoint, &t->job->session, best, path, &err) != 0)
+        return job_fault(t->job, &err);
+    if (best)
+        t->standing.best = best;
+    t->first_epoch = p->samples < p->count ? p->epoch : p->epoch + 1;
+    t->first_iteration = p->iteration;
+    return true;
 }
 
 /* ---- epochs ------------------------------------------------------------------------------------ */
@@ -107,20 +241,123 @@ static void on_step(void *context, const struct nc_progress *progress)
     nc_report_step(&t->report, progress);
 }
 
-/* Checkpoints are written at the ends of epochs, but not more often than this. */
-#define SAVE_SECONDS 2.0
+static double watched_value(const Training *t, const struct nc_watch *watch)
+{
+    const struct nc_progress *p = &t->standing.progress;
+    int k = watch->value - p->values_count;
+    return k >= 0 && t->validation ? t->values[k] : p->values[k < 0 ? watch->value : k];
+}
 
+/* Keeps the weights if they are the best so far. */
+static void judge(Training *t)
+{
+    struct nc_standing *s = &t->standing;
+    size_t bytes = t->job->nc->weights_bytes;
+    int64_t epoch = s->progress.epoch;
+    if (nc_watch_epoch(&s->keep, epoch, watched_value(t, &s->keep))) {
+        memcpy(t->best, t->job->session.weights, bytes);
+        t->best_is_new = true;
+    }
+    if (s->stop.monitor && nc_watch_epoch(&s->stop, epoch, watched_value(t, &s->stop)) &&
+        t->stop_best) {
+        memcpy(t->stop_best, t->job->session.weights, bytes);
+        s->best = t->stop_best;
+    }
+}
+
+/* Has early stopping ended the run? */
+static bool is_stopped(const Training *t)
+{
+    const struct nc_standing *s = &t->standing;
+    return s->stop.monitor && nc_watch_is_over(&s->stop, s->progress.epoch);
+}
+
+/* Is all done that the spec and --steps ask for? */
+static bool is_finished(const Training *t)
+{
+    const struct nc_progress *p = &t->standing.progress;
+    bool whole = p->count && p->samples == p->count;
+    return (t->job->args->steps && p->iteration >= t->job->args->steps) ||
+           (whole && (p->epoch >= t->job->model->train_options.epochs || is_stopped(t)));
+}
+
+/* Checkpoints are written at the ends of epochs, but not more often than this, and within an epoch
+ * that takes longer than many times this. Tests that kill runs want them more often. */
+static double save_seconds(void)
+{
+    const char *text = getenv("NETCC_SAVE_SECONDS");
+    return text ? strtod(text, NULL) : 2.0;
+}
+#define LONG_EPOCH 150
+
+static int save_between(void *context, struct nc_error *err)
+{
+    Training *t = context;
+    const struct nc_progress *p = &t->standing.progress;
+    bool due = nc_seconds() - t->saved_at > LONG_EPOCH * t->save_seconds;
+    return due && p->samples < p->count ? save(t, err) : 0;
+}
+
+/* Of a whole epoch, beside the report of it. */
+static int end_epoch(Training *t, struct nc_error *err)
+{
+    judge(t);
+    if (!t->job->model->train_options.save_best_only) {
+        char name[48];
+        snprintf(name, sizeof name, "epoch-%04lld.safetensors",
+                 (long long)t->standing.progress.epoch);
+        if (save_weights(t, t->job->session.weights, name, err) != 0)
+            return -1;
+    }
+    bool due = !t->has_saved || nc_seconds() - t->saved_at >= t->save_seconds;
+    if (due && save(t, err) != 0)
+        return -1;
+    return is_stopped(t);
+}
+
+/* The limit of steps ends an epoch early, and the part is reported; after a signal it is not. */
 static int on_epoch(void *context, const struct nc_progress *progress, struct nc_error *err)
 {
     Training *t = context;
+    bool whole = progress->samples == progress->count;
+    if (!whole && interrupted)
+        return 0;
     if (t->validation) {
         nc_evaluate(&t->job->session, &t->validation->samples, t->values);
         t->values_current = true;
     }
-    if (nc_seconds() - t->saved_at > SAVE_SECONDS && save(t, err) != 0)
+    const double *validation = t->validation ? t->values : NULL;
+    nc_report_epoch(&t->report, progress, validation);
+    if (begin(t, err) != 0 || nc_log_epoch(t->folder, t->job->nc, progress, validation, err) != 0)
         return -1;
-    nc_report_epoch(&t->report, progress, t->validation ? t->values : NULL);
-    return 0;
+    return whole ? end_epoch(t, err) : 0;
+}
+
+/* The last checkpoint first, from which more epochs can follow; then what the run has led to. */
+static int save_end(Training *t, struct nc_error *err)
+{
+    const struct nc_standing *s = &t->standing;
+    bool is_saved = t->has_saved && s->progress.iteration == t->saved_iteration;
+    if ((!is_saved || t->best_is_new) && save(t, err) != 0)
+        return -1;
+    if (s->best && is_finished(t)) {
+        memcpy(t->job->session.weights, s->best, t->job->nc->weights_bytes);
+        t->values_current = false;
+    }
+    return save_weights(t, t->job->session.weights, weights_name, err);
+}
+
+/* The loss was no number: where did that begin? */
+static bool explain_divergence(Training *t, const struct nc_error *err)
+{
+    job_fault(t->job, err);
+    const Divergence divergence = {
+        .job = t->job,
+        .samples = &t->train.samples,
+        .progress = &t->standing.progress,
+        .checkpoint = t->begun || t->job->args->resume ? in_folder(t, checkpoint_name) : NULL};
+    diverge_explain(&divergence);
+    return false;
 }
 
 static bool run_epochs(Training *t)
@@ -133,14 +370,20 @@ static bool run_epochs(Training *t)
                                          .shuffle = o->shuffle,
                                          .learning_rate = o->learning_rate,
                                          .stop = &interrupted,
+                                         .progress = &t->standing.progress,
                                          .context = t,
                                          .step = on_step,
+                                         .save = save_between,
                                          .epoch = on_epoch};
+    t->save_seconds = save_seconds();
+    t->saved_at = nc_seconds();
     catch_signals();
-    int result = nc_train(&job->session, &t->train.samples, &how, &err);
+    int result = is_finished(t) ? 0 : nc_train(&job->session, &t->train.samples, &how, &err);
     nc_report_clear(&t->report);
+    if (result != 0 && !isfinite(t->standing.progress.values[0]))
+        return explain_divergence(t, &err);
     if (result == 0)
-        result = save(t, &err);
+        result = save_end(t, &err);
     return result == 0 || job_fault(job, &err);
 }
 
@@ -154,6 +397,8 @@ static void report_test(Training *t)
         nc_evaluate(&t->job->session, &test->samples, t->values);
     nc_report_eval(&t->report, t->values);
 }
+
+/* ---- the command ------------------------------------------------------------------------------- */
 
 static bool open_data(Training *t)
 {
@@ -170,53 +415,112 @@ static bool open_data(Training *t)
     return true;
 }
 
-static bool start(Training *t)
+static bool start(Training *t, Args *args)
 {
     Job *job = t->job;
-    const char *weights = job->args->weights;
-    unsigned uses = NC_TRAINS | NC_EVALUATES | (job->args->show ? NC_PREDICTS : 0);
-    return job_compile(job, 0, uses) && job_needs_training(job) && open_data(t) &&
-           job_start(job, uses) && (!weights || job_load_weights(job, weights)) && open_folder(t);
+    unsigned uses = NC_TRAINS | NC_EVALUATES | (args->show ? NC_PREDICTS : 0);
+    t->folder = args->out ? args->out : name_folder(job);
+    t->first_epoch = 1;
+    nc_guard_mappings();
+    return take_stand(t) && take_seed(t, args) && job_compile(job, 0, uses) &&
+           job_needs_training(job) && open_data(t) && is_same_run(t) && job_start(job, uses) &&
+           new_blocks(t) && (!args->weights || job_load_weights(job, args->weights)) &&
+           (!args->resume || load_checkpoint(t)) && job_make_folder(job, t->folder);
 }
 
-static bool finish(Training *t)
+/* On stderr, whatever stdout is for. */
+static void say_where(Training *t)
+{
+    const struct nc_progress *p = &t->standing.progress;
+    const char *command = next_command(t->job, "train");
+    const char *out = shell_quoted(t->job->arena, t->folder);
+    if (!is_finished(t))
+        diag_note(
+            t->job->diag, (Loc){0},
+            "interrupted in epoch %lld after step %lld of %lld; to go on: %s --out %s --resume",
+            (long long)p->epoch, (long long)p->step, (long long)p->steps, command, out);
+    else if (is_stopped(t))
+        diag_note(t->job->diag, (Loc){0},
+                  "early stopping ended the run: %s was best in epoch %lld (%.6g)",
+                  t->standing.stop.monitor, (long long)t->standing.stop.best_epoch,
+                  t->standing.stop.best);
+    else if (t->job->args->resume && p->iteration == t->first_iteration)
+        diag_note(t->job->diag, (Loc){0},
+                  "the run was finished after epoch %lld, step %lld; --set train.epochs=N makes "
+                  "it longer",
+                  (long long)p->epoch, (long long)p->iteration);
+}
+
+/* For people: the commands that may come next. */
+static void print_next(Training *t)
+{
+    Job *job = t->job;
+    const char *weights = shell_quoted(job->arena, in_folder(t, weights_name));
+    if (job->args->json || job->args->quiet)
+        return;
+    printf("next:\n");
+    if (t->test.samples.count)
+        printf("  %s --weights %s\n", next_command(job, "eval"), weights);
+    printf("  %s --weights %s --input x.npy\n", next_command(job, "predict"), weights);
+    if (is_finished(t))
+        printf("  %s --weights %s -o product\n", next_command(job, "emit"), weights);
+    else
+        printf("  %s --out %s --resume\n", next_command(job, "train"),
+               shell_quoted(job->arena, t->folder));
+}
+
+static void finish(Training *t)
 {
     const Args *args = t->job->args;
-    if (interrupted)
-        diag_note(t->job->diag, (Loc){0}, "interrupted; the weights so far are kept");
-    if (!write_spec(t))
-        return false;
-    report_test(t);
-    if (args->show && !args->json)
+    bool finished = is_finished(t);
+    say_where(t);
+    if (finished)
+        report_test(t);
+    if (finished && args->show && !args->json)
         show_results(t->job, t->test.samples.count ? &t->test : &t->train, args->show);
-    nc_report_done(&t->report, t->path);
-    return true;
+    nc_report_done(&t->report, in_folder(t, weights_name));
+    print_next(t);
 }
 
-static bool train(Training *t)
+static bool train(Training *t, Args *args)
 {
-    if (!start(t))
+    if (!start(t, args))
         return false;
     job_say(t->job);
-    nc_report_open(&t->report, t->job->nc, t->job->args->json, t->job->args->quiet);
-    if (run_epochs(t))
-        return finish(t);
+    nc_report_open(&t->report, t->job->nc, args->json, args->quiet);
+    if (run_epochs(t)) {
+        finish(t);
+        return true;
+    }
     rmdir(t->folder); /* if nothing is in it */
-    if (!t->job->args->out)
+    if (!args->out)
         rmdir(runs);
     return false;
 }
 
-static int run(const Args *args)
+static void release(Training *t)
+{
+    samples_close(&t->train);
+    samples_close(&t->other);
+    samples_close(&t->test);
+    nc_safetensors_close(&t->checkpoint);
+    free(t->best);
+    free(t->stop_best);
+}
+
+static int run(const Args *given)
 {
     Job job;
+    Args args = *given;
     Training t = {.job = &job};
-    job_prepare(&job, args);
+    if (args.resume && !args.out) {
+        fputs("netcc train: --resume needs --out DIR, the folder of the run\n", stderr);
+        return EXIT_USAGE;
+    }
+    job_prepare(&job, &args);
     job.options.reads_data = true;
-    bool good = job_read(&job) && train(&t);
-    samples_close(&t.train);
-    samples_close(&t.other);
-    samples_close(&t.test);
+    bool good = job_read(&job) && train(&t, &args);
+    release(&t);
     return job_end(&job, good);
 }
 

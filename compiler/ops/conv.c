@@ -100,7 +100,8 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
         arena_printf(build->arena, "%lld", (long long)(node->shape.dim[0] * node->shape.dim[1]));
 }
 
-#define CONV(ident) .name = #ident, .arity = 2, .class = OP_KERNEL, .attrs = conv_attrs
+#define CONV(ident)                                                                                \
+    .name = #ident, .arity = 2, .class = OP_KERNEL, .multiplies = true, .attrs = conv_attrs
 
 OP(conv2d) = {CONV(conv2d),
               .doc = "Convolution of x [n, H, W, IC] with w [KH, KW, IC, OC].",

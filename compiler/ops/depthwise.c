@@ -96,7 +96,8 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
         arena_printf(build->arena, "%lld", (long long)(node->shape.dim[0] * node->shape.dim[1]));
 }
 
-#define DEPTHWISE(ident) .name = #ident, .arity = 2, .class = OP_KERNEL, .attrs = conv_attrs
+#define DEPTHWISE(ident)                                                                           \
+    .name = #ident, .arity = 2, .class = OP_KERNEL, .multiplies = true, .attrs = conv_attrs
 
 OP(depthwise_conv2d) = {DEPTHWISE(depthwise_conv2d),
                         .doc = "Each channel of x with its own windows w.",

@@ -66,6 +66,7 @@ struct Op {
     const char *reducer; /* reduction: the vocabulary's function over one row */
 
     bool epilogue;          /* kernel: an element-wise chain may follow in its tile */
+    bool multiplies;        /* kernel: its work is multiply-adds */
     unsigned packed_inputs; /* kernel: bit k: input k may lie in panels */
     bool packed_output;     /* kernel: so may the output */
 

@@ -15,7 +15,7 @@ failed=0
 
 ${CC:-cc} -I../../compiler defaults.c "$build"/compiler/template.o "$build"/compiler/embedded.o \
     "$build"/compiler/base/*.o -o "$folder/defaults" || exit 2
-${CC:-cc} -I../../runtime host.c "$build"/runtime/isa.o "$build"/runtime/native_*.o \
+${CC:-cc} -I../../runtime host.c "$build"/runtime/isa.o "$build"/runtime/cpu.o "$build"/runtime/native_*.o \
     -ltcc -ldl -lm -o "$folder/host" || exit 2
 "$folder/host" >"$folder/natives.h" || exit 2
 "$folder/defaults" ../../templates/unit.c >"$folder/template_unit.c" || exit 2

@@ -1,0 +1,90 @@
+/* netcc export: trained weights in another format, checked against the spec on the way. */
+#include "cli/results.h"
+
+#include <string.h>
+
+#include "progress.h"
+#include "weights.h"
+
+static const Option options[] = {
+    OPTION_WEIGHTS("the trained weights", true),
+    {"out", 'o', OPTION_TEXT, offsetof(Args, out), "FILE", ".safetensors or .npz", 0, true},
+    OPTION_SET,
+    OPTION_JSON,
+    OPTION_END,
+};
+
+static const char *extension(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    return dot && (!slash || dot > slash) ? dot : "";
+}
+
+static bool check_format(Job *job, const char *path)
+{
+    static const char *const known[] = {".onnx", ".h5", ".keras"};
+    const char *end = extension(path);
+    if (!strcmp(end, ".safetensors") || !strcmp(end, ".npz"))
+        return true;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!strcmp(end, known[i]))
+            return diag_error(job->diag, (Loc){0}, "%s: %s files are not in this build", path,
+                              end + 1);
+    }
+    return diag_error(job->diag, (Loc){0}, "%s: weights go into .safetensors or .npz", path);
+}
+
+/* Weights and moving statistics, in canonical layout. */
+static int collect(Job *job, struct nc_named *arrays)
+{
+    int count = 0;
+    for (int i = 0; i < job->nc->parameters_count; i++) {
+        const struct nc_parameter *p = &job->nc->parameters[i];
+        if (p->role == NC_ROLE_SLOT)
+            continue;
+        float *values = ARENA_ARRAY(job->arena, float, p->elements + 1);
+        nc_unpack(p, job->nc->real_bytes, job->session.weights, values);
+        arrays[count] = (struct nc_named){.name = p->name, .rank = p->rank, .data = values};
+        memcpy(arrays[count++].shape, p->shape, sizeof p->shape);
+    }
+    return count;
+}
+
+static int write_weights(Job *job, const char *path, struct nc_error *err)
+{
+    const char *const metadata[] = {"format", "netcc", "model", job->model->name};
+    if (!strcmp(extension(path), ".safetensors"))
+        return nc_weights_save(job->nc, job->session.weights, path, metadata, 2, err);
+    struct nc_named *arrays =
+        ARENA_ARRAY(job->arena, struct nc_named, job->nc->parameters_count + 1);
+    return nc_npz_write(path, arrays, collect(job, arrays), err);
+}
+
+static bool export(Job *job)
+{
+    const Args *args = job->args;
+    struct nc_error err;
+    if (!check_format(job, args->out) || !job_read(job) || !job_compile(job, 1, NC_PREDICTS))
+        return false;
+    job->session.weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
+    if (!job_load_weights(job, args->weights))
+        return false;
+    if (write_weights(job, args->out, &err) != 0)
+        return job_fault(job, &err);
+    if (args->json) {
+        fputs("{\"event\":\"done\",\"weights\":", stdout);
+        nc_json_text(stdout, args->out);
+        puts("}");
+    }
+    return true;
+}
+
+static int run(const Args *args)
+{
+    Job job;
+    job_prepare(&job, args);
+    return job_end(&job, export(&job));
+}
+
+const Command command_export = {"export", "SPEC", "Trained weights in another format.", options,
+                                run};

@@ -1,0 +1,48 @@
+#include "work.h"
+
+Work kernel_work(const Kernel *kernel)
+{
+    return (Work){kernel->flops, kernel->flops_fixed};
+}
+
+/* A kernel of products is called after its first node; what follows in its tile is not counted. */
+Work kernel_products(const Kernel *kernel)
+{
+    bool multiplies = kernel->nodes_count && op_of(kernel->nodes[0])->multiplies;
+    return multiplies ? kernel_work(kernel) : (Work){0, 0};
+}
+
+static void add_products(Work *sum, Kernel *const *kernels, int count, double times)
+{
+    for (int i = 0; i < count; i++) {
+        const Kernel *kernel = kernels[i];
+        if (kernel->steps)
+            add_products(sum, kernel->body, kernel->body_count, times * (double)kernel->steps);
+        Work work = kernel_products(kernel);
+        sum->row += times * work.row;
+        sum->fixed += times * work.fixed;
+    }
+}
+
+Work entry_products(const Entry *entry)
+{
+    Work sum = {0, 0};
+    add_products(&sum, entry->kernels, entry->kernels_count, 1);
+    return sum;
+}
+
+static double ref_elements(BufferRef ref, int64_t n)
+{
+    int64_t elements = ref.slice ? ref.slice : ref.buffer->elements;
+    return (double)elements * (double)(ref.buffer->batched ? n : 1);
+}
+
+double kernel_bytes(const Kernel *kernel, int64_t n, size_t real_bytes)
+{
+    double elements = 0;
+    for (int i = 0; i < kernel->in_count; i++)
+        elements += ref_elements(kernel->in[i], n);
+    for (int i = 0; i < kernel->out_count; i++)
+        elements += ref_elements(kernel->out[i], n);
+    return elements * (double)real_bytes;
+}

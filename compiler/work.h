@@ -1,0 +1,20 @@
+/* work: what a Program will do, counted before it runs. */
+#ifndef NETCC_WORK_H
+#define NETCC_WORK_H
+
+#include "program.h"
+
+/* Operations of a call: times its rows, and besides. */
+typedef struct {
+    double row, fixed;
+} Work;
+
+/* All operations of a kernel, once; only those of products: two for each multiply-add. */
+Work kernel_work(const Kernel *kernel);
+Work kernel_products(const Kernel *kernel);
+/* The products of a whole entry, loops included. */
+Work entry_products(const Entry *entry);
+/* Bytes read and written by a kernel for n rows, once: the sizes of its buffers. */
+double kernel_bytes(const Kernel *kernel, int64_t n, size_t real_bytes);
+
+#endif

@@ -1,0 +1,36 @@
+/* standalone: what `netcc build` makes is a description of a model, its code for several instruction
+ * sets, its weights, and the main function of standalone.c. */
+#ifndef NC_STANDALONE_H
+#define NC_STANDALONE_H
+
+/* The code of one instruction set */
+struct nc_code {
+    const char *isa;
+    nc_entry_function *predict, *train, *eval;
+};
+
+/* Operations of a call: times n, and besides */
+struct nc_work {
+    double row, fixed;
+};
+
+struct nc_standalone {
+    struct nc_model *model; /* its entries' run pointers are set at the start */
+    const struct nc_code *code;
+    int code_count;
+    const float *weights; /* packed; NULL: none are compiled in */
+    struct nc_work predict_work, train_work;
+    double learning_rate;
+    long epochs;
+    unsigned seed;
+    int shuffle, one_hot;
+    int standardised; /* inputs, by statistics that are parameters: it does not find them itself */
+    long digits;      /* samples of the digits it trains on where no files are named; 0: none */
+    unsigned digits_seed;
+    long test_digits;
+    unsigned test_digits_seed;
+};
+
+int nc_standalone_main(const struct nc_standalone *standalone, int argc, char **argv);
+
+#endif

@@ -1,0 +1,239 @@
+#!/bin/bash
+# bench, build, export and summary as a user runs them, on the digits and on a small convolution:
+# exit codes, the fields of their JSON, what an executable needs and that it computes what netcc does,
+# and that summary says what the header of `netcc emit` says. NETCC names the program to test.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
+here=$PWD
+root=$(cd ../.. && pwd) || exit 2
+netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+[ -x "$netcc" ] || { echo "commands: $netcc is not there; run make" >&2; exit 2; }
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+export NETCC_CACHE=$folder/cache HOME=$folder/home
+export NETCC_PLUGINS=${NETCC_PLUGINS:-$(dirname "$netcc")}
+unset XDG_CACHE_HOME NETCC_ISA
+mkdir "$HOME"
+cd "$folder" || exit 2
+digits=$root/examples/digits/digits.yaml
+conv=$here/conv.yaml
+
+# ---- checks ---------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+check() { # NAME CONDITION... : ok where the command CONDITION succeeds
+    local name=$1
+    shift
+    if "$@" >/dev/null 2>&1; then
+        passed=$((passed + 1))
+        echo "ok   commands/$name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL commands/$name: $*"
+        head -3 err | sed 's/^/     /'
+    fi
+}
+code=0
+run() { # stdout to `out`, stderr to `err`, the code to $code
+    "$@" >out 2>err
+    code=$?
+}
+exits() { # NAME CODE COMMAND...
+    local name=$1 wanted=$2
+    shift 2
+    run "$@"
+    check "$name" test "$code" -eq "$wanted"
+}
+says() { # NAME PATTERN: on stderr, and stdout is empty
+    check "$1" grep -qE "$2" err
+    check "$1, stdout empty" test ! -s out
+}
+# Numbers, texts and objects by key: "key": in the one line of `out`
+has_fields() { # NAME KEY...
+    local name=$1 key
+    shift
+    check "$name is one line" test "$(wc -l <out)" -eq 1
+    for key; do
+        check "$name has $key" grep -q "\"$key\":" out
+    done
+}
+number() { # FILE KEY: the first number under that key
+    grep -oE "\"$2\":[-0-9.e+]+" "$1" | head -1 | cut -d: -f2
+}
+above() { # A B
+    awk -v a="${1:-0}" -v b="$2" 'BEGIN { exit !(a > b) }'
+}
+
+# npy FILE DESCR SHAPE WORD-BYTES COUNT MODULUS SEED: pseudo-random whole numbers below MODULUS,
+# little-endian
+npy() {
+    awk -v descr="$2" -v shape="$3" -v width="$4" -v count="$5" -v modulus="$6" -v x="$7" 'BEGIN {
+        h = sprintf("{\x27descr\x27: \x27%s\x27, \x27fortran_order\x27: False, \x27shape\x27: (%s), }",
+                    descr, shape)
+        while ((length(h) + 11) % 64) h = h " "
+        printf "\\x93NUMPY\\x01\\x00\\x%02x\\x%02x", (length(h) + 1) % 256, int((length(h) + 1) / 256)
+        for (i = 1; i <= length(h); i++) printf "%s", substr(h, i, 1)
+        printf "\\n"
+        for (i = 0; i < count; i++) {
+            x = (x * 1103 + 12345) % 65536
+            printf "\\x%02x", int(x / 7) % modulus
+            for (k = 1; k < width; k++) printf "\\x00"
+        }
+    }' >text || exit 2
+    printf '%b' "$(cat text)" >"$1"
+}
+npy digits.npy '|u1' '70, 28, 28, 1' 1 $((70 * 784)) 256 1
+npy conv.npy '|u1' '21, 8, 8, 1' 1 $((21 * 64)) 256 2
+npy labels.npy '<i4' '21,' 4 21 2 3
+npy wrong.npy '|u1' '5, 8, 7, 1' 1 280 256 4
+npy bad.npy '<i4' '21,' 4 21 5 5
+
+# ---- weights --------------------------------------------------------------------------------------
+
+exits "digits train" 0 "$netcc" train "$digits" --set train.epochs=1 --out digits --backend tcc --json
+exits "conv, no weights yet" 0 "$netcc" build "$conv" -o first --json
+has_fields "build's event" event executable
+exits "the executable trains" 0 ./first train --x conv.npy --y labels.npy --out conv --json
+check "it says so" grep -q '"event":"done","weights":"conv/weights.safetensors"' out
+check "epochs are the spec's" test "$(grep -c '"event":"epoch"' out)" -eq 2
+
+# ---- summary --------------------------------------------------------------------------------------
+
+macro() { # HEADER NAME
+    sed -nE "s/^#define $2 +([0-9]+).*/\1/p" "$1"
+}
+object() { # KEY: the object under that key of `out`
+    grep -oE "\"$1\":\{[^}]*\}" out
+}
+for spec in "$digits" "$conv"; do
+    name=$(sed -n 's/^name: //p' "$spec")
+    upper=$(echo "$name" | tr a-z A-Z)
+    exits "$name emit" 0 "$netcc" emit "$spec" -o infer
+    exits "$name emit --train" 0 "$netcc" emit "$spec" --train -o learn
+    exits "$name summary" 0 "$netcc" summary "$spec" --json
+    has_fields "$name summary" event name layers parameters trainable multiply_adds inference training
+    object inference >inference
+    object training >training
+    for pair in "flash_bytes PARAM_BYTES" "ram_bytes ARENA_BYTES"; do
+        set -- $pair
+        check "$name inference $1" test "$(number inference "$1")" = \
+            "$(macro "infer/$name.h" "${upper}_$2")"
+    done
+    for pair in "param_bytes PARAM_BYTES" "state_bytes STATE_BYTES" \
+        "arena_bytes TRAIN_ARENA_BYTES" "batch BATCH"; do
+        set -- $pair
+        check "$name training $1" test "$(number training "$1")" = \
+            "$(macro "learn/$name.h" "${upper}_$2")"
+    done
+done
+adds=$((8 * 8 * 9 * 4 + 3 * 3 * 9 * 4 * 3 + 27 * 2))
+check "multiply-adds are the products'" grep -q "\"multiply_adds\":$adds,\"inference\"" out
+exits "summary as a table" 0 "$netcc" summary "$conv"
+check "a row of it" grep -qE '^conv2d .*\[n, 8, 8, 4\] +40 +2304$' out
+
+# ---- bench ----------------------------------------------------------------------------------------
+
+benched() { # NAME MODE BATCH
+    has_fields "$1" event mode batch threads samples_per_second latency_ms gflops peak_share \
+        peak_gflops bandwidth_gbs kernels
+    check "$1 mode" grep -q "\"event\":\"bench\".*\"mode\":\"$2\",\"batch\":$3,\"threads\":1," out
+    check "$1 speed" above "$(number out samples_per_second)" 100
+    check "$1 peak" above "$(number out peak_gflops)" 1
+    check "$1 share of the peak" above 1.2 "$(number out peak_share)"
+}
+exits "bench --train" 0 "$netcc" bench "$digits" --train --threads 1 --backend cc --seconds 1 --json
+benched "bench --train" train 64
+check "its kernels" grep -q '"name":"dense matmul","template":"matmul","calls":1,"ms":' out
+share=$(grep -oE '"share":[0-9.e-]+' out | cut -d: -f2 | awk '{ sum += $1 } END { print sum }')
+check "their shares add up ($share)" test "$(awk -v s="$share" 'BEGIN { print (s > 0.999 && s < 1.001) }')" = 1
+exits "bench --predict --batch 3" 0 "$netcc" bench "$conv" --predict --batch 3 --threads 1 \
+    --backend tcc --seconds 1 --json
+benched "bench --predict" predict 3
+exits "bench as a table" 0 "$netcc" bench "$conv" --threads 2 --backend tcc --seconds 1
+check "a row a kernel" grep -qE '^conv2d_1 +conv2d|^conv2d_1 conv2d ' out
+exits "bench of both" 1 "$netcc" bench "$conv" --train --predict
+says "bench of both" 'not both'
+exits "bench --batch 0" 2 "$netcc" bench "$conv" --batch 0
+
+# ---- export ---------------------------------------------------------------------------------------
+
+w=conv/weights.safetensors
+exits "export npz" 0 "$netcc" export "$conv" --weights $w -o conv.npz --json
+has_fields "export's event" event weights
+exits "export safetensors" 0 "$netcc" export "$conv" --weights conv.npz -o again.safetensors
+exits "predict from npz" 0 "$netcc" predict "$conv" --weights conv.npz --input conv.npy -o a.npy
+exits "predict" 0 "$netcc" predict "$conv" --weights $w --input conv.npy -o b.npy
+exits "predict from safetensors" 0 "$netcc" predict "$conv" --weights again.safetensors \
+    --input conv.npy -o c.npy
+check "export keeps the bits" cmp a.npy b.npy
+check "both ways" cmp b.npy c.npy
+for end in onnx h5; do
+    exits "export .$end" 1 "$netcc" export "$conv" --weights $w -o "x.$end"
+    says "export .$end" "x.$end: $end files are not in this build"
+done
+exits "export .txt" 1 "$netcc" export "$conv" --weights $w -o x.txt
+says "export .txt" 'x.txt: weights go into .safetensors or .npz'
+exits "export of other weights" 1 "$netcc" export "$digits" --weights $w -o x.npz
+exits "export without weights" 2 "$netcc" export "$conv" -o x.npz
+check "refusals leave no file" test ! -e x.onnx -a ! -e x.h5 -a ! -e x.txt -a ! -e x.npz
+
+# ---- build ----------------------------------------------------------------------------------------
+
+exits "build the digits without weights" 0 "$netcc" build "$digits" -o mnist
+exits "build the convolution" 0 "$netcc" build "$conv" --weights $w -o tiny
+ldd tiny mnist >needs 2>err
+check "needs libc" grep -q 'libc\.' needs
+check "needs no more than libc, libm, libpthread, zlib" test -z \
+    "$(grep '=>' needs | grep -vE 'lib(c|m|z|pthread|dl)\.so|linux-vdso')"
+for pair in "mnist $digits digits/weights.safetensors digits.npy --weights digits/weights.safetensors" \
+    "tiny $conv $w conv.npy"; do
+    # shellcheck disable=SC2086
+    set -- $pair
+    own=("./$1" predict --input "$4" ${5:+"$5" "$6"})
+    exits "$1 netcc's answer" 0 "$netcc" predict "$2" --weights "$3" --input "$4" -o netcc.npy
+    exits "$1 predict" 0 "${own[@]}" --output own.npy
+    check "$1 has the same bits" cmp netcc.npy own.npy
+    exits "$1 on one thread" 0 "${own[@]}" --output own.npy --threads 1
+    check "$1 has the same bits on one thread" cmp netcc.npy own.npy
+    exits "$1 netcc's rows" 0 "$netcc" predict "$2" --weights "$3" --input "$4"
+    mv out rows
+    exits "$1 rows" 0 "${own[@]}"
+    check "$1 prints the same rows" cmp rows out
+    exits "$1 info" 0 "./$1" info --json
+    has_fields "$1 info" event name isa batch parameters weights inputs outputs
+done
+if grep -qw avx2 /proc/cpuinfo; then
+    NETCC_ISA=avx2 exits "with AVX2" 0 ./tiny predict --input conv.npy --output own.npy
+    check "AVX2 has the same bits" cmp b.npy own.npy
+fi
+NETCC_ISA=sse2 exits "without FMA" 0 ./tiny info
+check "NETCC_ISA picks the code" grep -q 'sse2' out
+exits "moved elsewhere" 0 env -i "$folder/tiny" predict --input conv.npy
+exits "eval" 0 ./tiny eval --x conv.npy --y labels.npy --json
+has_fields "eval" event loss accuracy
+exits "eval on its own digits" 0 ./mnist eval --weights digits/weights.safetensors --json
+exits "train on its own digits" 0 ./mnist train --steps 3 --out digits2 --quiet
+check "weights are there" test -s digits2/weights.safetensors
+exits "bench" 0 ./mnist bench --threads 1 --json
+has_fields "bench" event mode batch samples_per_second latency_ms gflops peak_share
+exits "train from nothing" 0 ./mnist train --epochs 1 --out digits3 --quiet
+check "as netcc trains" cmp digits/weights.safetensors digits3/weights.safetensors
+exits "no weights inside" 1 ./mnist predict --input digits.npy
+says "no weights inside" 'no weights are built in'
+exits "another shape" 1 ./tiny predict --input wrong.npy
+says "another shape" 'wrong.npy: a sample has shape \[8, 7, 1\].*\[8, 8, 1\]'
+exits "labels out of range" 1 ./tiny eval --x conv.npy --y bad.npy
+says "labels out of range" 'bad.npy: sample [0-9]+ has label'
+exits "a file that is not there" 1 ./tiny predict --input none.npy
+exits "an unknown command" 2 ./tiny fly
+exits "an unknown option" 2 ./tiny predict --colour
+exits "its help" 0 ./tiny --help
+exits "build without a compiler" 1 env CC=/none "$netcc" build "$conv" -o none
+says "build without a compiler" "'/none' cannot be run"
+exits "build without -o" 2 "$netcc" build "$conv"
+exits "build into no folder" 1 "$netcc" build "$conv" -o no/where
+check "failed builds leave nothing" test ! -e none -a -z "$(ls -d "${TMPDIR:-/tmp}"/netcc-??????/log 2>/dev/null)"
+
+echo "commands: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,145 @@
+#!/bin/bash
+# Tables: the examples on real csv files, and what a user does with them: encodings, headers, predict
+# into csv and json, splits. The data are sought in $NETCC_DATA, else in ../shared/data beside the
+# checkout; what needs them is skipped where they are missing. NETCC names the program to test.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
+root=$(cd ../.. && pwd) || exit 2
+netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+NETCC_DATA=$(realpath -m -- "${NETCC_DATA:-$root/../shared/data}")
+export NETCC_DATA NETCC_CACHE=$folder/cache HOME=$folder
+cd "$folder" || exit 2
+
+passed=0
+failed=0
+ok() {
+    echo "ok   table/$1"
+    passed=$((passed + 1))
+}
+fail() { # NAME WHY
+    echo "FAIL table/$1: $2"
+    [ ! -s err ] || head -5 err | sed 's/^/     /'
+    failed=$((failed + 1))
+}
+same() { # NAME HAVE WANT
+    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$2' is not '$3'"; fi
+}
+holds() { # NAME VALUE CONDITION-OF-v
+    if awk -v v="${2:-nan}" "BEGIN { exit !($3) }"; then ok "$1 ($2)"; else fail "$1" "$2: not $3"; fi
+}
+field() { # FILE KEY: the last value of a key in JSON lines
+    grep -o "\"$2\":[^,}]*" "$1" | tail -n 1 | cut -d: -f2
+}
+
+# ---- real data ------------------------------------------------------------------------------------
+
+example() { # NAME KEY CONDITION
+    local name=$1
+    shift
+    if "$netcc" train "$root/examples/table/$name.yaml" --out "$name" --json >out 2>err; then
+        holds "$name $1" "$(field out "$1")" "$2"
+    else
+        fail "$name" "train fails"
+    fi
+}
+
+if [ -d "$NETCC_DATA/tabular" ]; then
+    example iris val_accuracy 'v >= 0.86'
+    example banknote val_accuracy 'v >= 0.985'
+    example california val_mae 'v <= 0.40'
+    grep -q "207 missing values of column 'total_bedrooms'" err && ok "missing values noted" ||
+        fail "missing values noted" "no note"
+    head -n 4 "$NETCC_DATA/tabular/california-housing.csv" >some.csv
+    "$netcc" predict "$root/examples/table/california.yaml" --weights california/weights.safetensors \
+        --input some.csv >out 2>err
+    holds "california in dollars" "$(sed -n 1p out)" 'v > 3e5 && v < 6e5'
+    sed -n '1p;60p;140p' "$NETCC_DATA/tabular/iris.csv" | cut -d, -f1-4 >some.csv
+    "$netcc" predict "$root/examples/table/iris.yaml" --weights iris/weights.safetensors \
+        --input some.csv --output out.csv >out 2>err
+    same "iris classes" "$(cut -d, -f4 out.csv | tr '\n' ' ')" \
+        "species_class Iris-setosa Iris-versicolor Iris-virginica "
+else
+    echo "SKIP table/real data: no $NETCC_DATA/tabular"
+fi
+
+# ---- encodings ------------------------------------------------------------------------------------
+
+# y = 10 * (colour is blue) + size: a linear model finds it only if the encoding is right
+awk 'BEGIN { print "colour,id,size,y"; split("red blue green", c, " ");
+     for (i = 0; i < 300; i++) { k = i % 3 + 1; s = (i * 7) % 11 / 5;
+       printf "%s,%d,%g,%g\n", c[k], i, s, 10 * (k == 2) + s } }' >train.csv
+cat >encode.yaml <<'END'
+layers:
+  - dense: {units: 1, name: y}
+train: {loss: mse, optimizer: {adam: {learning_rate: 0.1}}, epochs: 60}
+data:
+  train: {csv: {file: train.csv, target: y, skip: id}}
+  standardise: true
+END
+"$netcc" train encode.yaml --out encode --json >out 2>err || fail encode "train fails"
+holds "one-hot and standardised loss" "$(field out loss)" 'v < 1e-3'
+printf 'size;id;colour\r\n1;0;blue\r\n1;0;"red"\r\n1;0;\r\n' >new.csv
+"$netcc" predict encode.yaml --weights encode/weights.safetensors --input new.csv >out 2>err
+holds "columns by name" "$(sed -n 1p out)" 'v > 10.8 && v < 11.2'
+holds "another category" "$(sed -n 2p out)" 'v > 0.8 && v < 1.2'
+printf 'purple,7,1\n' >new.csv
+"$netcc" predict encode.yaml --weights encode/weights.safetensors --input new.csv >out 2>err
+same "unseen category" "$(head -n 1 err)" \
+    "netcc: error: new.csv:1: 3 columns, but the training data have 4, 2 of them features"
+printf 'purple,1\n' >new.csv
+"$netcc" predict encode.yaml --weights encode/weights.safetensors --input new.csv >out 2>err
+same "unseen category of a file" "$(head -n 1 err)" \
+    "netcc: error: new.csv:1: column 'colour': the training data have no 'purple'"
+"$netcc" check encode.yaml >out 2>err && ok "derivatives" || fail derivatives "check fails"
+"$netcc" emit encode.yaml --weights encode/weights.safetensors -o product >out 2>err &&
+    ok "emit" || fail emit "emit fails"
+
+# ---- numbers that name classes, other separators, splits -----------------------------------------
+
+awk 'BEGIN { for (i = 0; i < 400; i++) { x = (i * 37) % 100 / 100; k = int(x * 3);
+     printf "%g\t%g\t%d\n", x, (i * 13) % 7, 3 + 2 * k } }' >train.tsv
+cat >classes.yaml <<'END'
+layers:
+  - dense: {units: 16, activation: relu}
+  - dense: {units: 3, activation: softmax, name: grade}
+train: {loss: categorical_crossentropy, optimizer: {adam: {learning_rate: 0.03}},
+        metrics: [accuracy], epochs: 60}
+data:
+  train: {csv: {file: train.tsv, target: 2}}
+  standardise: true
+  validation_split: 0.25
+END
+for split in false true; do
+    "$netcc" train classes.yaml --set data.stratified=$split --out classes --json >out 2>err ||
+        fail classes "train fails"
+    holds "classes from numbers, stratified: $split" "$(field out val_accuracy)" 'v > 0.9'
+done
+printf '0.1 3\n0.5 3\n0.9 3\n' | tr ' ' '\t' >new.tsv
+"$netcc" predict classes.yaml --weights classes/weights.safetensors --input new.tsv --json >out 2>err
+same "names of numbers" "$(grep -o '"classes".*' out)" '"classes":{"grade":["3","5","7"]}}'
+
+# ---- spiral ---------------------------------------------------------------------------------------
+
+cat >spiral.yaml <<'END'
+input: [2]
+layers:
+  - dense: {units: 32, activation: tanh}
+  - dense: {units: 32, activation: tanh}
+  - dense: {units: 3, activation: softmax, name: arm}
+train: {loss: sparse_categorical_crossentropy, optimizer: {adam: {learning_rate: 0.01}},
+        metrics: [accuracy], epochs: 60}
+data:
+  train: {builtin: {spiral: {classes: 3, noise: 0.02}}}
+  test: {builtin: {spiral: {classes: 3, noise: 0.02, samples: 500}}}
+  classes: [a, b, c]
+END
+"$netcc" train spiral.yaml --out spiral --json >out 2>err || fail spiral "train fails"
+holds "spiral" "$(field out val_accuracy)" 'v > 0.95'
+printf '0.5,0.1\n' >new.csv
+"$netcc" predict spiral.yaml --weights spiral/weights.safetensors --input new.csv >out 2>err
+same "names from the spec" "$(grep -c ' [abc]$' out)" 1
+
+echo "table: $passed passed, $failed failed"
+[ $failed -eq 0 ]
