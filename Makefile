@@ -163,7 +163,7 @@ $(B)/tests/unit/test_vocab.o: CFLAGS += -ffp-contract=off
 unit: $(UNIT)
 
 check: deps
-	@$(MAKE) -s all unit
+	@$(MAKE) -s -j2 all unit
 	@B=$(B) tests/run.sh
 
 # Everything once under AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own.
@@ -214,7 +214,7 @@ deps:
 	 fi
 
 demo: deps
-	@$(MAKE) -s all
+	@$(MAKE) -s -j2 all
 	$(B)/netcc train examples/digits/digits.yaml --out $(B)/demo --show 6
 
 # MNIST and Fashion-MNIST from their homes, checked, for NETCC_DATA=DIR.

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN_NS 20000
+#define SPIN_NS 200000
 
 struct helper {
     struct nc_pool *pool;
