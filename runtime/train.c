@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 double nc_seconds(void)
 {
@@ -79,6 +80,13 @@ static int outputs_count(const struct nc_model *model)
     return (int)most(count, (size_t)model->grad.outputs_count);
 }
 
+/* The machine's memory in bytes; a system that does not say has no limit. */
+static double machine_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? (double)pages * (double)page : INFINITY;
+}
+
 int nc_session_open(struct nc_session *s, struct nc_model *model, unsigned uses,
                     struct nc_error *err)
 {
@@ -93,6 +101,11 @@ int nc_session_open(struct nc_session *s, struct nc_model *model, unsigned uses,
     s->targets = s->inputs + model->inputs_count;
     s->outputs = s->targets + model->targets_count;
     size_t bytes = carve_all(s, uses);
+    if ((double)bytes > machine_memory()) {
+        nc_session_close(s);
+        return nc_fail(err, NULL, "%.1f GB of memory are needed, and this machine has %.1f GB",
+                       (double)bytes / 1e9, machine_memory() / 1e9);
+    }
     s->block = aligned_alloc(NC_ALIGN, bytes + NC_ALIGN);
     if (!s->block) {
         nc_session_close(s);
