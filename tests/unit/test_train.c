@@ -284,6 +284,16 @@ static void entry_points_may_change_between_steps(void **state)
     nc_session_close(&s);
 }
 
+static void a_model_larger_than_the_machine_is_refused(void **state)
+{
+    struct nc_model huge = {.batch = 1, .real_bytes = 4, .weights_bytes = (size_t)1 << 60};
+    struct nc_session session;
+    struct nc_error refused;
+    (void)state;
+    assert_int_equal(nc_session_open(&session, &huge, NC_PREDICTS, &refused), -1);
+    assert_non_null(strstr(refused.message, "of memory are needed, and this machine has"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup(a_loss_that_is_not_finite_ends_it, make_samples),
         cmocka_unit_test_setup(an_epoch_can_refuse_to_go_on, make_samples),
         cmocka_unit_test_setup(entry_points_may_change_between_steps, make_samples),
+        cmocka_unit_test(a_model_larger_than_the_machine_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
