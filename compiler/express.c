@@ -366,7 +366,9 @@ static void bind_map_walk(Express *x)
         template_text(x->bind, "columns", x->walk.columns);
     else
         template_text(x->bind, "columns",
-                      block ? "(total - first < 4096 ? total - first : 4096)" : "len");
+                      block ? arena_printf(x->arena, "(total - first < %d ? total - first : %d)",
+                                           FLAT_CHUNK, FLAT_CHUNK)
+                            : "len");
 }
 
 void express(TemplateRecord *bind, const Kernel *kernel, Style style)

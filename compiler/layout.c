@@ -20,9 +20,8 @@ const Layout *layout_panels(Arena *arena, Shape shape, int64_t width)
 {
     int64_t panels = (shape.dim[1] + width - 1) / width;
     Layout *layout = ARENA_NEW(arena, Layout);
-    *layout = (Layout){.levels = 3,
-                       .level = {{1, panels, width}, {0, shape.dim[0], 1}, {1, width, 1}},
-                       .pad_zero = true};
+    *layout =
+        (Layout){.levels = 3, .level = {{1, panels, width}, {0, shape.dim[0], 1}, {1, width, 1}}};
     return layout;
 }
 
@@ -78,10 +77,10 @@ static bool is_matrix(const Node *node)
     return node->shape.rank == 2 && !shape_has_batch(node->shape);
 }
 
-/* Is input k of `user` read as the panels of a matmul? */
+/* Is input k of `user` fastest in panels? */
 static bool read_in_panels(const Node *user, int k)
 {
-    return user->op == OP_matmul && k == 1;
+    return op_of(user)->panel_inputs >> k & 1;
 }
 
 /* The input of a scan's body that stands for the scan's input k, where that is captured. */

@@ -2,7 +2,8 @@
  *
  * An ordered list of levels from the outermost inwards; the index along an axis is the sum over its
  * levels of position * factor. [K, N] in panels of 32 columns is (axis 1, N/32, 32), (axis 0, K, 1),
- * (axis 1, 32, 1). NULL stands for row-major. Cells beyond an axis' extent are padding. */
+ * (axis 1, 32, 1). NULL stands for row-major. Cells beyond an axis' extent are padding, which writers
+ * keep zero. */
 #ifndef NETCC_LAYOUT_H
 #define NETCC_LAYOUT_H
 
@@ -11,7 +12,6 @@
 struct Layout {
     int levels;
     struct nc_layout_level level[2 * MAX_RANK];
-    bool pad_zero; /* readers may rely on zeros in the padding; writers keep them */
 };
 
 /* Panels of `width` columns of a [K, N] matrix; NULL where it would be row-major anyway. */

@@ -45,7 +45,6 @@ struct Kernel {
     const char *template; /* NULL for a loop: */
     TemplateRecord *bind;
     const char *name; /* of the C function; equal kernels share it */
-    const char *function_hint;
     BufferRef *in, *out;
     int in_count, out_count;
     const char *units;         /* C text: how many units of work, in terms of n */

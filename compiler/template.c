@@ -247,11 +247,14 @@ static void write_value(const Expansion *x, TemplateValue value, const char *at)
 static void expand_line(const Expansion *x, const Frame *frame, const char *p, const char *end)
 {
     while (p < end) {
+        const char *hole = memchr(p + 1, '$', (size_t)(end - p - 1));
         if (*p == '$' && (isalpha((unsigned char)p[1]) || p[1] == '_')) {
             const char *at = p + 1;
             write_value(x, resolve(x, frame, at, &p), at);
         } else {
-            str_addn(x->out, p++, 1);
+            const char *stop = hole ? hole : end;
+            str_addn(x->out, p, (size_t)(stop - p));
+            p = stop;
         }
     }
 }

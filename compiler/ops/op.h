@@ -67,6 +67,7 @@ struct Op {
 
     bool epilogue;          /* kernel: an element-wise chain may follow in its tile */
     bool multiplies;        /* kernel: its work is multiply-adds */
+    unsigned panel_inputs;  /* kernel: bit k: input k is fastest in panels */
     unsigned packed_inputs; /* kernel: bit k: input k may lie in panels */
     bool packed_output;     /* kernel: so may the output */
 

@@ -187,11 +187,11 @@ static void packing_agrees(void **state)
 static void packing_of_other_layouts(void **state)
 {
     (void)state;
-    static const Layout blocks = {
-        .levels = 4, .level = {{0, 3, 4}, {1, 4, 2}, {0, 4, 1}, {1, 2, 1}}, .pad_zero = true};
+    static const Layout blocks = {.levels = 4,
+                                  .level = {{0, 3, 4}, {1, 4, 2}, {0, 4, 1}, {1, 2, 1}}};
     static const Layout transposed = {.levels = 2, .level = {{1, 7, 1}, {0, 10, 1}}};
-    static const Layout thrice = {
-        .levels = 4, .level = {{1, 2, 4}, {1, 2, 2}, {0, 10, 1}, {1, 2, 1}}, .pad_zero = true};
+    static const Layout thrice = {.levels = 4,
+                                  .level = {{1, 2, 4}, {1, 2, 2}, {0, 10, 1}, {1, 2, 1}}};
     Shape shape = matrix(10, 7);
     check_packing(shape, &blocks, 4);
     check_packing(shape, &transposed, 4);
