@@ -135,7 +135,7 @@ static Columns columns_of(const Model *model, int target)
 
 static Loc column_loc(const Build *build, const TableColumn *c)
 {
-    return c->loc.source ? c->loc : build->csv.target->loc;
+    return c->origin ? ((const Yaml *)c->origin)->loc : build->csv.target->loc;
 }
 
 static void note_loss(Build *build, int target)

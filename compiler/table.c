@@ -1,4 +1,4 @@
-/* Learning a training file's columns, and reading files by what was learnt. Messages stand at the
+/* Learning a training file's columns. Messages stand at the
  * spec's line that names the file and give `file.csv:line` as well. */
 #include "table.h"
 
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "attributes.h"
-#include "data/csv.h"
 
 typedef struct {
     Arena *arena;
@@ -38,41 +37,6 @@ static bool open_csv(File *f)
         return true;
     return diag_error(f->diag, f->source->loc, "%s: %s", err.path[0] ? err.path : f->source->path,
                       err.message);
-}
-
-static bool is_number(const char *text)
-{
-    double value;
-    return nc_csv_number(text, &value);
-}
-
-/* Are all values of a column below the first row numbers? */
-static bool numbers_below(const struct nc_csv *csv, int column)
-{
-    bool any = false;
-    for (int64_t row = 1; row < csv->rows; row++) {
-        const char *text = nc_csv_at(csv, row, column);
-        if (nc_csv_missing(text))
-            continue;
-        if (!is_number(text))
-            return false;
-        any = true;
-    }
-    return any;
-}
-
-/* A first row of texts only, or with a text above numbers, is a header. */
-static bool looks_like_header(const struct nc_csv *csv)
-{
-    bool texts = csv->rows > 1;
-    for (int k = 0; k < csv->columns; k++) {
-        const char *text = nc_csv_at(csv, 0, k);
-        bool is_text = !is_number(text) && !nc_csv_missing(text);
-        if (is_text && numbers_below(csv, k))
-            return true;
-        texts &= is_text;
-    }
-    return texts;
 }
 
 static bool start_data(File *f, bool header)
@@ -181,12 +145,12 @@ static void learn_values(const File *f, TableColumn *c, order *compare)
     }
     if (count)
         qsort(all, (size_t)count, sizeof *all, compare);
-    for (int64_t i = 0; i < count && kept <= MOST_CATEGORIES; i++) {
+    for (int64_t i = 0; i < count && kept <= NC_MOST_CATEGORIES; i++) {
         if (!i || compare(&all[i - 1], &all[i]))
             ARENA_PUSH(f->arena, c->values, kept, arena_strdup(f->arena, all[i]));
     }
     free(all);
-    c->values_count = kept <= MOST_CATEGORIES ? kept : 0;
+    c->values_count = kept <= NC_MOST_CATEGORIES ? kept : 0;
     if (!c->values_count)
         c->values = NULL;
 }
@@ -248,7 +212,7 @@ static bool learn_feature(const File *f, TableColumn *c)
     return c->values_count ||
            diag_error(f->diag, f->source->loc,
                       "%s: column '%s' has more than %d different texts; leave it out with skip",
-                      f->source->path, c->name, MOST_CATEGORIES);
+                      f->source->path, c->name, NC_MOST_CATEGORIES);
 }
 
 static bool learn_target(const File *f, TableColumn *c)
@@ -286,7 +250,7 @@ static bool add_target(const File *f, Table *t, const Yaml *value, const char *o
         return diag_error(f->diag, value->loc, "column '%s' is a target twice",
                           column_name(f, column));
     TableColumn target = {
-        .name = column_name(f, column), .at = column, .loc = value->loc, .output = output};
+        .name = column_name(f, column), .at = column, .origin = value, .output = output};
     use[column] = 't';
     ARENA_PUSH(f->arena, t->targets, t->targets_count, target);
     return learn_target(f, &t->targets[t->targets_count - 1]);
@@ -334,7 +298,7 @@ static bool choose_features(const File *f, Table *t, char *use)
 
 static bool learn(File *f, Table *t)
 {
-    if (!start_data(f, f->source->header ? f->source->header > 0 : looks_like_header(&f->csv)))
+    if (!start_data(f, f->source->header ? f->source->header > 0 : nc_table_looks_headed(&f->csv)))
         return false;
     char *use = ARENA_ARRAY(f->arena, char, f->csv.columns);
     t->header = f->header;
@@ -353,158 +317,15 @@ Table *table_learn(Arena *arena, Diag *diag, const TableSource *source)
 
 /* ---- reading by a table ------------------------------------------------------------------------ */
 
-static bool lacks_column(const File *f, const char *name)
+bool table_read(Diag *diag, const Table *table, const TableSource *source, TablePart *parts,
+                int parts_count)
 {
-    Str list = str_new(f->arena);
-    for (int k = 0; k < f->csv.columns && k < 40; k++)
-        str_printf(&list, "%s%s", k ? ", " : "", nc_csv_at(&f->csv, 0, k));
-    diag_error(f->diag, f->source->loc, "%sthere is no column '%s'", place(f, 0), name);
-    diag_note(f->diag, (Loc){0}, "the columns are %s%s", list.text,
-              f->csv.columns > 40 ? ", ..." : "");
-    return false;
-}
-
-/* Where the columns of a part stand in this file: by name, else as in the training file, else side
- * by side where the file has just the features. */
-static bool place_columns(const File *f, const Table *t, const TablePart *part, int *at)
-{
-    bool features_only = f->csv.columns == t->features_count && t->targets_count > 0;
-    if (f->header && t->header) {
-        for (int i = 0; i < part->count; i++) {
-            at[i] = named_column(f, part->columns[i].name);
-            if (at[i] < 0)
-                return part->optional || lacks_column(f, part->columns[i].name);
-        }
+    const struct nc_table_file file = {source->path, source->separator, source->header};
+    struct nc_error err;
+    if (nc_table_read(table, &file, parts, parts_count, &err) == 0)
         return true;
-    }
-    if (f->csv.columns != t->columns && (!features_only || part->columns == t->targets))
-        return part->optional ||
-               diag_error(f->diag, f->source->loc,
-                          "%s%d columns, but the training data have %d, %d of them features",
-                          place(f, 0), f->csv.columns, t->columns, t->features_count);
-    for (int i = 0; i < part->count; i++)
-        at[i] = f->csv.columns == t->columns ? part->columns[i].at : i;
-    return true;
-}
-
-static int find_value(const TableColumn *c, const char *text, double number, bool numeric)
-{
-    int low = 0, high = c->values_count;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        double value = numeric ? strtod(c->values[middle], NULL) : 0;
-        int side = numeric ? (number > value) - (number < value) : strcmp(text, c->values[middle]);
-        if (!side)
-            return middle;
-        if (side < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return -1;
-}
-
-static bool unseen(const File *f, const TableColumn *c, int64_t row, const char *text)
-{
-    const char *near = nearest_spelling(text, c->values, c->values_count);
-    diag_error(f->diag, f->source->loc, "%scolumn '%s': the training data have no '%s'%s",
-               place(f, row), c->name, arena_strdup(f->arena, text),
-               near ? arena_printf(f->arena, "; did you mean '%s'?", near) : "");
-    Str list = str_new(f->arena);
-    for (int i = 0; i < c->values_count && i < 20; i++)
-        str_printf(&list, "%s%s", i ? ", " : "", c->values[i]);
-    diag_note(f->diag, (Loc){0}, "they have %s%s", list.text, c->values_count > 20 ? ", ..." : "");
+    diag_error(diag, source->loc, "%s: %s", err.path, err.message);
+    if (err.note[0])
+        diag_note(diag, (Loc){0}, "%s", err.note);
     return false;
-}
-
-/* A category's position among the sorted ones; a missing one is -1, which no position equals. */
-static bool read_category(const File *f, const TableColumn *c, int64_t row, const char *text,
-                          float *out)
-{
-    double number = 0;
-    bool numeric = c->values_count && is_number(c->values[0]) && nc_csv_number(text, &number);
-    int at = nc_csv_missing(text) ? -1 : find_value(c, text, number, numeric);
-    *out = (float)at;
-    return at >= 0 || nc_csv_missing(text) || unseen(f, c, row, text);
-}
-
-static bool read_value(const File *f, const TableColumn *c, int64_t row, int at, bool target,
-                       float *out)
-{
-    const char *text = nc_csv_at(&f->csv, row, at);
-    double number = c->mean;
-    if (target && nc_csv_missing(text))
-        return diag_error(f->diag, f->source->loc, "%sthe target '%s' is missing", place(f, row),
-                          c->name);
-    if (c->category)
-        return read_category(f, c, row, text, out);
-    if (!nc_csv_missing(text) && !nc_csv_number(text, &number))
-        return diag_error(f->diag, f->source->loc, "%scolumn '%s': '%s' is no number",
-                          place(f, row), c->name, field(f, row, at));
-    *out = (float)number;
-    return true;
-}
-
-static bool reserve(const File *f, TablePart *part, int64_t rows)
-{
-    struct nc_array *a = &part->array;
-    float *block = calloc((size_t)rows, (size_t)part->count * sizeof *block);
-    if (!block)
-        return diag_error(f->diag, f->source->loc, "%s: out of memory", f->source->path);
-    *a = (struct nc_array){.dtype = NC_F32, .rank = 2, .row_elements = part->count};
-    a->shape[0] = rows;
-    a->shape[1] = part->count;
-    a->data = a->block = block;
-    return true;
-}
-
-static bool read_part(const File *f, const Table *t, TablePart *part)
-{
-    int *at = ARENA_ARRAY(f->arena, int, part->count + 1);
-    int64_t rows = f->csv.rows - f->first;
-    bool target = part->columns != t->features;
-    at[0] = -1;
-    if (!part->count || !place_columns(f, t, part, at))
-        return !part->count;
-    if (at[0] < 0 || at[part->count - 1] < 0)
-        return true; /* optional, and not there */
-    if (!reserve(f, part, rows))
-        return false;
-    float *out = part->array.block;
-    for (int64_t row = 0; row < rows; row++) {
-        for (int i = 0; i < part->count; i++) {
-            if (!read_value(f, &part->columns[i], f->first + row, at[i], target,
-                            &out[row * part->count + i]))
-                return false;
-        }
-    }
-    return true;
-}
-
-/* Another file than the one that was learnt from: a name that is known makes its first row a
- * header. */
-static bool has_header(const File *f, const Table *t)
-{
-    if (f->source->header)
-        return f->source->header > 0;
-    if (!t->header)
-        return looks_like_header(&f->csv);
-    for (int i = 0; i < t->features_count; i++) {
-        for (int k = 0; k < f->csv.columns; k++) {
-            if (!strcmp(nc_csv_at(&f->csv, 0, k), t->features[i].name))
-                return true;
-        }
-    }
-    return false;
-}
-
-bool table_read(Arena *arena, Diag *diag, const Table *table, const TableSource *source,
-                TablePart *parts, int parts_count)
-{
-    File f = {.arena = arena, .diag = diag, .source = source};
-    bool ok = open_csv(&f) && start_data(&f, has_header(&f, table));
-    for (int i = 0; ok && i < parts_count; i++)
-        ok = read_part(&f, table, &parts[i]);
-    nc_csv_close(&f.csv);
-    return ok;
 }

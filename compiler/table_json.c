@@ -12,8 +12,6 @@
 #include "safetensors.h"
 #include "table.h"
 
-enum { MOST_COLUMNS = 1 << 20 };
-
 static json_t *names_array(const char *const *names, int count)
 {
     json_t *list = json_array();
@@ -68,63 +66,9 @@ char *table_json(Arena *arena, const Table *t)
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-static const char *text_of(Arena *arena, const json_t *value)
+static void *from_arena(void *arena, size_t bytes)
 {
-    return json_is_string(value) ? arena_strdup(arena, json_string_value(value)) : NULL;
-}
-
-static bool read_values(Arena *arena, const json_t *list, TableColumn *c)
-{
-    size_t count = json_array_size(list);
-    if (count > MOST_CATEGORIES)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        const char *text = text_of(arena, json_array_get(list, i));
-        if (!text)
-            return false;
-        ARENA_PUSH(arena, c->values, c->values_count, text);
-    }
-    return true;
-}
-
-static bool read_column(Arena *arena, const json_t *entry, int columns, TableColumn *c)
-{
-    json_int_t at = json_integer_value(json_object_get(entry, "at"));
-    c->name = text_of(arena, json_object_get(entry, "name"));
-    c->at = (int)at;
-    c->category = json_is_true(json_object_get(entry, "category"));
-    c->mean = json_number_value(json_object_get(entry, "mean"));
-    c->output = text_of(arena, json_object_get(entry, "output"));
-    return c->name && at >= 0 && at < columns &&
-           read_values(arena, json_object_get(entry, "values"), c) &&
-           (!c->category || c->values_count);
-}
-
-static bool read_columns(Arena *arena, const json_t *list, int columns, TableColumn **out,
-                         int *count)
-{
-    size_t n = json_array_size(list);
-    for (size_t i = 0; i < n && i < MOST_COLUMNS; i++) {
-        TableColumn c = {0};
-        if (!read_column(arena, json_array_get(list, i), columns, &c))
-            return false;
-        ARENA_PUSH(arena, *out, *count, c);
-    }
-    return n > 0 && n < MOST_COLUMNS;
-}
-
-static Table *read_table(Arena *arena, const json_t *whole)
-{
-    Table *t = ARENA_NEW(arena, Table);
-    json_int_t columns = json_integer_value(json_object_get(whole, "columns"));
-    t->header = json_is_true(json_object_get(whole, "header"));
-    t->columns = (int)columns;
-    bool ok = columns > 0 && columns < MOST_COLUMNS &&
-              read_columns(arena, json_object_get(whole, "features"), t->columns, &t->features,
-                           &t->features_count) &&
-              read_columns(arena, json_object_get(whole, "targets"), t->columns, &t->targets,
-                           &t->targets_count);
-    return ok ? t : NULL;
+    return arena_alloc(arena, bytes);
 }
 
 /* What cannot be read here is no fault: nc_weights_load tells what is wrong with a file. */
@@ -135,13 +79,11 @@ Table *table_of_weights(Arena *arena, const char *path)
     Table *table = NULL;
     if (!path || nc_safetensors_open(&file, path, &ignored) != 0)
         return NULL;
-    for (int i = 0; i < file.metadata_count && !table; i++) {
-        json_t *whole = strcmp(file.metadata[2 * i], "table")
-                            ? NULL
-                            : json_loads(file.metadata[2 * i + 1], 0, NULL);
-        if (whole)
-            table = read_table(arena, whole);
-        json_decref(whole);
+    const char *json = nc_st_metadata(&file, "table");
+    if (json) {
+        table = ARENA_NEW(arena, Table);
+        if (nc_table_parse(table, json, from_arena, arena) != 0)
+            table = NULL;
     }
     nc_safetensors_close(&file);
     return table;

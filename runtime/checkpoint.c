@@ -92,12 +92,10 @@ static void describe(struct metadata *m, const struct nc_standing *standing)
 static const char *find(const struct nc_safetensors *file, const char *key, const char *path,
                         struct nc_error *err)
 {
-    for (int i = 0; i < file->metadata_count; i++) {
-        if (strcmp(file->metadata[2 * i], key) == 0)
-            return file->metadata[2 * i + 1];
-    }
-    nc_fail(err, path, "is no checkpoint of a run: its metadata lack '%s'", key);
-    return NULL;
+    const char *value = nc_st_metadata(file, key);
+    if (!value)
+        nc_fail(err, path, "is no checkpoint of a run: its metadata lack '%s'", key);
+    return value;
 }
 
 static int read_fields(const struct nc_safetensors *file, struct nc_standing *s, const char *path,

@@ -232,6 +232,15 @@ void nc_safetensors_close(struct nc_safetensors *file)
     *file = (struct nc_safetensors){0};
 }
 
+const char *nc_st_metadata(const struct nc_safetensors *file, const char *key)
+{
+    for (int i = 0; i < file->metadata_count; i++) {
+        if (strcmp(file->metadata[2 * i], key) == 0)
+            return file->metadata[2 * i + 1];
+    }
+    return NULL;
+}
+
 const struct nc_st_tensor *nc_safetensors_find(const struct nc_safetensors *file, const char *name)
 {
     for (int i = 0; i < file->count; i++) {

@@ -29,6 +29,8 @@ struct nc_safetensors {
 int nc_safetensors_open(struct nc_safetensors *out, const char *path, struct nc_error *err);
 void nc_safetensors_close(struct nc_safetensors *file);
 const struct nc_st_tensor *nc_safetensors_find(const struct nc_safetensors *file, const char *name);
+/* The value of a key of the metadata, or NULL. */
+const char *nc_st_metadata(const struct nc_safetensors *file, const char *key);
 /* Copies a float tensor (F64, F32, F16, BF16) as float32; -1 for any other dtype. */
 int nc_st_read(const struct nc_st_tensor *tensor, float *out, struct nc_error *err);
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spelling.h"
+
 enum {
     LONGEST_REPORT = 64 << 10,
     MOST_ERRORS = 50,
@@ -205,7 +207,7 @@ void diag_note(Diag *diag, Loc loc, const char *format, ...)
 bool diag_unknown(Diag *diag, Loc loc, const char *what, const char *word,
                   const char *const *candidates, int count)
 {
-    const char *near = nearest_spelling(word, candidates, count);
+    const char *near = nc_nearest_spelling(word, candidates, count);
     if (near)
         return diag_error(diag, loc, "unknown %s '%s'; did you mean '%s'?", what, word, near);
     diag_error(diag, loc, "unknown %s '%s'", what, word);

@@ -19,10 +19,6 @@ void str_add(Str *str, const char *text);
 void str_addn(Str *str, const char *text, size_t length);
 void str_printf(Str *str, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The candidate nearest in spelling to `word` (Damerau-Levenshtein, at most a third of its letters
- * wrong, two at least), or NULL. */
-const char *nearest_spelling(const char *word, const char *const *candidates, int count);
-
 /* The first character of a UTF-8 text and the bytes it takes, or 0 where the text is not UTF-8. */
 int utf8_decode(const char *text, size_t length, uint32_t *rune);
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spelling.h"
+
 static const Option options[] = {
     {"after", 0, OPTION_TEXT, offsetof(Args, after), "PASS", "the pass after which to look", 0,
      true},
@@ -18,7 +20,7 @@ static bool is_pass(const char *name)
         if (!strcmp(name, pass_names[count]))
             return true;
     }
-    const char *near = nearest_spelling(name, pass_names, count);
+    const char *near = nc_nearest_spelling(name, pass_names, count);
     fprintf(stderr, "netcc dump: unknown pass '%s'", name);
     if (near)
         fprintf(stderr, "; did you mean '%s'?", near);

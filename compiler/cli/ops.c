@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reference.h"
+#include "spelling.h"
 
 static const Option options[] = {OPTION_END};
 
@@ -64,7 +65,7 @@ static int unknown(const char *name)
         for (int i = 0; i < families[f]->count && count < MOST; i++)
             names[count++] = families[f]->records[i]->name;
     }
-    const char *near = nearest_spelling(name, names, count);
+    const char *near = nc_nearest_spelling(name, names, count);
     fprintf(stderr, "netcc ops: nothing is called '%s'", name);
     if (near)
         fprintf(stderr, "; did you mean '%s'?\n", near);

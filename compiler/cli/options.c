@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spelling.h"
+
 enum { MOST_OPTIONS = 32, MOST_COMMANDS = 64, HELP_COLUMN = 30 };
 
 static int option_count(const Option *options)
@@ -81,7 +83,7 @@ static bool unknown_option(const Parse *p, const char *name)
     int count = option_count(p->command->options);
     for (int i = 0; i < count; i++)
         names[i] = p->command->options[i].name;
-    const char *near = nearest_spelling(name, names, count);
+    const char *near = nc_nearest_spelling(name, names, count);
     if (near)
         return complain(p, "unknown option '--%s'; did you mean '--%s'?", name, near);
     return complain(p, "unknown option '--%s'; 'netcc %s --help' lists them", name,
@@ -246,7 +248,7 @@ static int unknown_command(const char *word)
         names[count] = shown_commands[count]->name;
         count++;
     }
-    const char *near = nearest_spelling(word, names, count);
+    const char *near = nc_nearest_spelling(word, names, count);
     fprintf(stderr, "netcc: unknown command '%s'", word);
     if (near)
         fprintf(stderr, "; did you mean '%s'?\n", near);

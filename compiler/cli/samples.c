@@ -284,7 +284,7 @@ static bool open_csv(Job *job, const DataSource *source, Samples *out)
     parts[0] = (TablePart){.columns = t->features, .count = t->features_count};
     for (int i = 0; i < out->targets_count; i++)
         parts[i + 1] = target_part(t, &job->nc->targets[i]);
-    bool good = table_read(job->arena, job->diag, t, &source->csv, parts, out->targets_count + 1);
+    bool good = table_read(job->diag, t, &source->csv, parts, out->targets_count + 1);
     out->inputs[0] = parts[0].array;
     shape_rows(&out->inputs[0], &job->nc->inputs[0]);
     out->samples.count = out->inputs[0].shape[0];
@@ -400,7 +400,7 @@ static bool open_csv_file(Job *job, const PortFile *file, struct nc_array *out)
     const Table *t = trained ? job->model->table : plain_table(job->arena, file->elements);
     const TableSource source = {.path = file->path};
     TablePart part = {.columns = t->features, .count = t->features_count};
-    bool good = table_read(job->arena, job->diag, t, &source, &part, 1);
+    bool good = table_read(job->diag, t, &source, &part, 1);
     *out = part.array;
     if (!good)
         nc_array_close(out);

@@ -17,18 +17,34 @@ static void set_path(struct nc_error *err, const char *path)
         snprintf(err->path, sizeof err->path, "...%s", path + (length - room + 3));
 }
 
+/* Names quoted from a hostile file must not steer the terminal. */
+static void make_plain(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 int nc_fail(struct nc_error *err, const char *path, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
-    /* Names quoted from a hostile file must not steer the terminal. */
-    for (char *c = err->message; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
+    make_plain(err->message);
     set_path(err, path ? path : "");
+    err->note[0] = '\0';
+    return -1;
+}
+
+int nc_fail_note(struct nc_error *err, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->note, sizeof err->note, format, arguments);
+    va_end(arguments);
+    make_plain(err->note);
     return -1;
 }
 

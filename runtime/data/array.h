@@ -14,11 +14,15 @@
 struct nc_error {
     char message[512]; /* one line, without the file's name where `path` is set */
     char path[256];    /* the file it is about, or "" */
+    char note[512];    /* one more line, or "" */
 };
 
 /* Fills err and returns -1, so that callers can write `return nc_fail(err, path, ...)`. */
 int nc_fail(struct nc_error *err, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds the note, of which it keeps what fits; -1. */
+int nc_fail_note(struct nc_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 enum nc_dtype {
     NC_U8,

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/str.h"
+#include "spelling.h"
 
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -116,7 +117,7 @@ static void test_nearest_spelling(void **state)
         {"qq", NULL},
     };
     for (int i = 0; i < LENGTH(cases); i++) {
-        const char *found = nearest_spelling(cases[i].word, layers, LENGTH(layers));
+        const char *found = nc_nearest_spelling(cases[i].word, layers, LENGTH(layers));
         if (cases[i].nearest)
             assert_string_equal(found, cases[i].nearest);
         else
@@ -125,8 +126,8 @@ static void test_nearest_spelling(void **state)
     char longest[200];
     memset(longest, 'd', sizeof longest);
     longest[199] = '\0';
-    assert_null(nearest_spelling(longest, layers, LENGTH(layers)));
-    assert_null(nearest_spelling("dense", NULL, 0));
+    assert_null(nc_nearest_spelling(longest, layers, LENGTH(layers)));
+    assert_null(nc_nearest_spelling("dense", NULL, 0));
 }
 
 static void test_utf8(void **state)

@@ -188,19 +188,19 @@ static void test_reading(void **state)
     (void)state;
     put_text("colour,extra,n\nred,x,NA\n,y,7\n");
     l.table->features[0].mean = 0;
-    assert_true(table_read(l.arena, l.diag, l.table, &l.source, &part, 1));
+    assert_true(table_read(l.diag, l.table, &l.source, &part, 1));
     assert_int_equal(part.array.shape[0], 2);
     const float *got = (const float *)part.array.block;
     assert_true(got[0] == want[0] && got[1] == want[1]);
     assert_true(got[2] == 7 && got[3] == want[3]);
     nc_array_close(&part.array);
     put_text("2,blue,9\n");
-    assert_true(table_read(l.arena, l.diag, l.table, &l.source, &part, 1));
+    assert_true(table_read(l.diag, l.table, &l.source, &part, 1));
     got = (const float *)part.array.block;
     assert_true(got[0] == 2 && got[1] == 0);
     nc_array_close(&part.array);
     put_text("n,colour\n2,pink\n");
-    assert_false(table_read(l.arena, l.diag, l.table, &l.source, &part, 1));
+    assert_false(table_read(l.diag, l.table, &l.source, &part, 1));
     nc_array_close(&part.array);
     arena_free(l.arena);
 }
