@@ -385,7 +385,9 @@ static int predict_into(struct run *r, void **outputs)
         if (!outputs[i])
             return complain(r, "out of memory");
     }
-    nc_predict(&r->session, &r->samples, outputs);
+    struct nc_error err;
+    if (nc_predict(&r->session, &r->samples, outputs, &err) != 0)
+        return fault(r, &err);
     if (r->options.output)
         return write_outputs(r, outputs);
     (r->options.json ? print_json : print_rows)(r, outputs);
@@ -407,11 +409,14 @@ static int predict(struct run *r)
 
 /* ---- eval and train --------------------------------------------------------------------------- */
 
-static void report_values(struct run *r)
+static int report_values(struct run *r)
 {
     double values[NC_MAX_VALUES];
-    nc_evaluate(&r->session, &r->samples, values);
+    struct nc_error err;
+    if (nc_evaluate(&r->session, &r->samples, values, &err) != 0)
+        return fault(r, &err);
     nc_report_eval(&r->report, values);
+    return 0;
 }
 
 static int eval(struct run *r)
@@ -421,8 +426,7 @@ static int eval(struct run *r)
         start(r, NC_EVALUATES) != 0)
         return -1;
     nc_report_open(&r->report, &r->model, r->options.json, 0);
-    report_values(r);
-    return 0;
+    return report_values(r);
 }
 
 static volatile sig_atomic_t interrupted;
@@ -494,7 +498,8 @@ static int train(struct run *r)
         close_samples(r);
         if (open_samples(r, 1, r->s->test_digits, r->s->test_digits_seed) != 0)
             return -1;
-        report_values(r);
+        if (report_values(r) != 0)
+            return -1;
     }
     nc_report_done(&r->report, r->path);
     return 0;

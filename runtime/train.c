@@ -139,8 +139,8 @@ static void prefetch_rows(const struct nc_array *array, const uint32_t *index, l
 }
 
 /* Rows index[0..n) of one array, one after another. */
-static void gather(char *staging, const struct nc_array *array, const uint32_t *index, long n,
-                   size_t real_bytes)
+static void gather_memory(char *staging, const struct nc_array *array, const uint32_t *index,
+                          long n, size_t real_bytes)
 {
     enum { GROUP = 4 };
     size_t row_bytes = (size_t)array->row_elements * real_bytes;
@@ -151,22 +151,43 @@ static void gather(char *staging, const struct nc_array *array, const uint32_t *
     }
 }
 
-/* Of each array, to row `at` of its staging. */
-static void gather_all(void *const *staging, const struct nc_array *arrays, int count, long at,
-                       const uint32_t *index, long n, size_t real_bytes)
+/* Where rows go in the staging, and which */
+struct rows {
+    long at;
+    const uint32_t *index;
+    long n;
+};
+
+static int gather(const struct nc_session *s, void *staging, const struct nc_array *array,
+                  const struct rows *rows, struct nc_error *err)
 {
-    for (int i = 0; arrays && i < count; i++) {
-        size_t skip = (size_t)at * (size_t)arrays[i].row_elements * real_bytes;
-        gather((char *)staging[i] + skip, &arrays[i], index, n, real_bytes);
-    }
+    size_t real_bytes = s->model->real_bytes;
+    char *to = (char *)staging + (size_t)rows->at * (size_t)array->row_elements * real_bytes;
+    if (array->maker)
+        return nc_array_read(array, rows->index, rows->n, to, real_bytes, s->env, err);
+    gather_memory(to, array, rows->index, rows->n, real_bytes);
+    return 0;
 }
 
-static void stage(struct nc_session *s, const struct nc_samples *samples, long at,
-                  const uint32_t *index, long n)
+static int gather_all(const struct nc_session *s, void *const *staging,
+                      const struct nc_array *arrays, int count, const struct rows *rows,
+                      struct nc_error *err)
+{
+    for (int i = 0; arrays && i < count; i++) {
+        if (gather(s, staging[i], &arrays[i], rows, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int stage(struct nc_session *s, const struct nc_samples *samples, const struct rows *rows,
+                 struct nc_error *err)
 {
     const struct nc_model *model = s->model;
-    gather_all(s->inputs, samples->inputs, model->inputs_count, at, index, n, model->real_bytes);
-    gather_all(s->targets, samples->targets, model->targets_count, at, index, n, model->real_bytes);
+    return gather_all(s, s->inputs, samples->inputs, model->inputs_count, rows, err) == 0 &&
+                   gather_all(s, s->targets, samples->targets, model->targets_count, rows, err) == 0
+               ? 0
+               : -1;
 }
 
 /* index = first, first + 1, ... */
@@ -176,16 +197,18 @@ static void count_up(uint32_t *index, int64_t first, int64_t n)
         index[i] = (uint32_t)(first + i);
 }
 
-static void stage_in_order(struct nc_session *s, const struct nc_samples *samples, int64_t first,
-                           long n)
+static int stage_in_order(struct nc_session *s, const struct nc_samples *samples, int64_t first,
+                          long n, struct nc_error *err)
 {
     enum { CHUNK = 512 };
     uint32_t index[CHUNK];
     for (long at = 0; at < n; at += CHUNK) {
-        long rows = n - at < CHUNK ? n - at : CHUNK;
-        count_up(index, first + at, rows);
-        stage(s, samples, at, index, rows);
+        const struct rows rows = {at, index, n - at < CHUNK ? n - at : CHUNK};
+        count_up(index, first + at, rows.n);
+        if (stage(s, samples, &rows, err) != 0)
+            return -1;
     }
+    return 0;
 }
 
 static void call(struct nc_session *s, const struct nc_entry *entry, const struct nc_hyper *hyper,
@@ -277,7 +300,9 @@ static int train_step(struct run *run, struct nc_error *err)
                              .seed = s->seed,
                              .epoch = (uint32_t)p->epoch,
                              .first_sample = (uint64_t)p->samples};
-    stage(s, run->samples, 0, run->order + p->samples, n);
+    const struct rows rows = {0, run->order + p->samples, n};
+    if (stage(s, run->samples, &rows, err) != 0)
+        return -1;
     call_summing(s, &s->model->train, &hyper, n, p->sums);
     p->iteration++;
     p->step++;
@@ -348,16 +373,18 @@ int nc_train(struct nc_session *session, const struct nc_samples *samples,
 /* Calls `visit` for batch after batch, staged in order. */
 typedef void visit_batch(struct nc_session *s, void *context, int64_t first, long n);
 
-static void each_batch(struct nc_session *s, const struct nc_samples *samples, visit_batch *visit,
-                       void *context)
+static int each_batch(struct nc_session *s, const struct nc_samples *samples, visit_batch *visit,
+                      void *context, struct nc_error *err)
 {
     for (int64_t first = 0; first < samples->count;) {
         long n = batch_size(s, samples->count - first);
         poll_backend(s);
-        stage_in_order(s, samples, first, n);
+        if (stage_in_order(s, samples, first, n, err) != 0)
+            return -1;
         visit(s, context, first, n);
         first += n;
     }
+    return 0;
 }
 
 /* Of a call that updates nothing */
@@ -372,13 +399,15 @@ static void evaluate_batch(struct nc_session *s, void *sums, int64_t first, long
     call_summing(s, &s->model->eval, &hyper, n, sums);
 }
 
-void nc_evaluate(struct nc_session *s, const struct nc_samples *samples, double *values)
+int nc_evaluate(struct nc_session *s, const struct nc_samples *samples, double *values,
+                struct nc_error *err)
 {
     for (int i = 0; i <= s->model->metrics_count; i++)
         values[i] = 0;
-    each_batch(s, samples, evaluate_batch, values);
+    int result = each_batch(s, samples, evaluate_batch, values, err);
     for (int i = 0; i <= s->model->metrics_count; i++)
         values[i] /= (double)samples->count;
+    return result;
 }
 
 static void predict_batch(struct nc_session *s, void *context, int64_t first, long n)
@@ -392,9 +421,10 @@ static void predict_batch(struct nc_session *s, void *context, int64_t first, lo
     call(s, entry, &hyper, n);
 }
 
-void nc_predict(struct nc_session *s, const struct nc_samples *samples, void *const *outputs)
+int nc_predict(struct nc_session *s, const struct nc_samples *samples, void *const *outputs,
+               struct nc_error *err)
 {
-    each_batch(s, samples, predict_batch, (void *)outputs);
+    return each_batch(s, samples, predict_batch, (void *)outputs, err);
 }
 
 static void gradient_batch(struct nc_session *s, void *context, int64_t first, long n)
@@ -404,7 +434,8 @@ static void gradient_batch(struct nc_session *s, void *context, int64_t first, l
     call(s, &s->model->grad, &hyper, n);
 }
 
-void nc_gradient(struct nc_session *s, const struct nc_samples *samples, void *const *outputs)
+int nc_gradient(struct nc_session *s, const struct nc_samples *samples, void *const *outputs,
+                struct nc_error *err)
 {
-    each_batch(s, samples, gradient_batch, (void *)outputs);
+    return each_batch(s, samples, gradient_batch, (void *)outputs, err);
 }

@@ -70,19 +70,23 @@ struct nc_train_options {
 };
 
 /* Every epoch sees every sample once, the last batch being as small as need be. -1 where the loss is
- * no longer finite, or where epoch() says -1. */
+ * no longer finite, where a row cannot be made, or where epoch() says -1. */
 int nc_train(struct nc_session *session, const struct nc_samples *samples,
              const struct nc_train_options *options, struct nc_error *err);
 
+/* The three that follow fail, with err, only where rows cannot be made, as from a broken picture. */
+
 /* Means of the loss and the metrics. */
-void nc_evaluate(struct nc_session *session, const struct nc_samples *samples, double *values);
+int nc_evaluate(struct nc_session *session, const struct nc_samples *samples, double *values,
+                struct nc_error *err);
 
 /* outputs[k]: count rows of the model's output k. */
-void nc_predict(struct nc_session *session, const struct nc_samples *samples, void *const *outputs);
+int nc_predict(struct nc_session *session, const struct nc_samples *samples, void *const *outputs,
+               struct nc_error *err);
 
 /* One batch of at most model->batch samples; outputs[k] as nc_model.grad says. */
-void nc_gradient(struct nc_session *session, const struct nc_samples *samples,
-                 void *const *outputs);
+int nc_gradient(struct nc_session *session, const struct nc_samples *samples, void *const *outputs,
+                struct nc_error *err);
 
 double nc_seconds(void); /* of a clock that only goes forward */
 

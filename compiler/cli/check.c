@@ -134,7 +134,9 @@ static void move_weights(Check *c)
 
 static double loss_now(Check *c)
 {
-    nc_gradient(&c->job->session, &c->samples.samples, c->results.pointers);
+    struct nc_error err;
+    if (nc_gradient(&c->job->session, &c->samples.samples, c->results.pointers, &err) != 0)
+        bug("random samples cannot be read");
     return *(const double *)c->results.pointers[0];
 }
 

@@ -167,7 +167,7 @@ bool samples_count_rows(Job *job, const char *text, int64_t *rows);
 void samples_close(Samples *samples);
 /* parts.c: keeps the rows that data.validation_split means; notes the training data's moments. */
 bool samples_take_part(Job *job, const DataSource *source, Samples *samples);
-void samples_measure(Job *job, const Samples *samples);
+bool samples_measure(Job *job, const Samples *samples);
 /* The number of classes where target k is a class number, else 0. */
 int64_t sparse_classes(const struct nc_model *model, int target);
 

@@ -70,8 +70,9 @@ static bool train_again(const Divergence *d)
 /* ---- the layers -------------------------------------------------------------------------------- */
 
 /* The batch of the step, as arrays of floats in the order of the shuffled epoch. */
-static struct nc_samples take_batch(const Divergence *d)
+static bool take_batch(const Divergence *d, struct nc_samples *out)
 {
+    struct nc_error err;
     Arena *arena = d->job->arena;
     const struct nc_progress *p = d->progress;
     int inputs = d->job->nc->inputs_count;
@@ -84,14 +85,18 @@ static struct nc_samples take_batch(const Divergence *d)
     struct nc_array *arrays = ARENA_ARRAY(arena, struct nc_array, inputs);
     for (int i = 0; i < inputs; i++) {
         float *values = ARENA_ARRAY(arena, float, n * d->samples->inputs[i].row_elements);
-        nc_array_gather(&d->samples->inputs[i], order + first, (long)n, values, sizeof *values);
+        if (nc_array_read(&d->samples->inputs[i], order + first, (long)n, values, sizeof *values,
+                          NULL, &err) != 0)
+            return false;
         arrays[i] = d->samples->inputs[i];
+        arrays[i].maker = NULL;
         arrays[i].dtype = NC_F32;
         arrays[i].big_endian = 0;
         arrays[i].shape[0] = n;
         arrays[i].data = (const unsigned char *)values;
     }
-    return (struct nc_samples){arrays, NULL, n};
+    *out = (struct nc_samples){arrays, NULL, n};
+    return true;
 }
 
 /* The last node of every layer, in their order. */
@@ -174,7 +179,9 @@ static int evaluate(Job *probe, const struct nc_samples *batch)
     void **outputs = ARENA_ARRAY(probe->arena, void *, entry->outputs_count);
     for (int i = 0; i < entry->outputs_count; i++)
         outputs[i] = ARENA_ARRAY(probe->arena, float, batch->count * entry->outputs[i].elements);
-    nc_predict(&probe->session, batch, outputs);
+    struct nc_error err;
+    if (nc_predict(&probe->session, batch, outputs, &err) != 0)
+        return -1;
     for (int i = 0; i < entry->outputs_count; i++) {
         if (!is_finite(outputs[i], batch->count * entry->outputs[i].elements))
             return i;
@@ -189,10 +196,10 @@ static void probe_layers(const Divergence *d)
         "it began in the loss or in the gradients";
     Args args = *d->job->args;
     Job probe;
-    const struct nc_samples batch = take_batch(d);
+    struct nc_samples batch;
     args.backend = BACKEND_TCC;
     job_prepare(&probe, &args);
-    bool good = job_read(&probe);
+    bool good = take_batch(d, &batch) && job_read(&probe);
     if (good)
         open_up(probe.model);
     good = good && job_compile(&probe, 0, NC_PREDICTS) && job_start(&probe, NC_PREDICTS) &&

@@ -16,6 +16,7 @@ static bool eval(Job *job, Samples *test)
 {
     double values[NC_MAX_VALUES];
     struct nc_report report;
+    struct nc_error err;
     if (!job_compile(job, 0, NC_EVALUATES) || !job_needs_training(job))
         return false;
     if (job->model->test_data.kind == SOURCE_NONE)
@@ -23,7 +24,8 @@ static bool eval(Job *job, Samples *test)
     if (!samples_open(job, &job->model->test_data, test) || !job_start(job, NC_EVALUATES) ||
         !job_load_weights(job, job->args->weights))
         return false;
-    nc_evaluate(&job->session, &test->samples, values);
+    if (nc_evaluate(&job->session, &test->samples, values, &err) != 0)
+        return job_fault(job, &err);
     nc_report_open(&report, job->nc, job->args->json, false);
     nc_report_eval(&report, values);
     return true;

@@ -22,6 +22,7 @@ static bool grad(Job *job, Samples *samples)
 {
     const Args *args = job->args;
     Results results;
+    struct nc_error err;
     int64_t rows;
     if (!samples_count_rows(job, args->inputs.items[0], &rows) ||
         !job_compile(job, rows, NC_DIFFERENTIATES) || !job_needs_training(job) ||
@@ -29,7 +30,8 @@ static bool grad(Job *job, Samples *samples)
         !job_start(job, NC_DIFFERENTIATES) || !job_load_weights(job, args->weights) ||
         !results_new(job, &job->nc->grad, rows, &results))
         return false;
-    nc_gradient(&job->session, &samples->samples, results.pointers);
+    if (nc_gradient(&job->session, &samples->samples, results.pointers, &err) != 0)
+        return job_fault(job, &err);
     if (!results_write(job, &results, args->output))
         return false;
     double loss = (double)results.arrays[0].data[0];

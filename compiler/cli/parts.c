@@ -67,34 +67,17 @@ static bool mark_rows(Job *job, const Samples *s, char *chosen)
     return true;
 }
 
-/* Copies the rows of an array whose mark is `mark`. */
-static bool keep_rows(struct nc_array *array, const char *chosen, char mark, int64_t kept)
+/* The rows whose mark is `mark` */
+static uint32_t *list_marked(Arena *arena, const char *chosen, int64_t count, char mark,
+                             int64_t *kept)
 {
-    size_t row_bytes = (size_t)array->row_elements * nc_dtype_size(array->dtype);
-    unsigned char *block = malloc((size_t)kept * row_bytes + 1), *to = block;
-    if (!block)
-        return false;
-    for (int64_t row = 0; row < array->shape[0]; row++) {
-        if (chosen[row] != mark)
-            continue;
-        memcpy(to, array->data + (size_t)row * row_bytes, row_bytes);
-        to += row_bytes;
+    uint32_t *rows = ARENA_ARRAY(arena, uint32_t, count);
+    *kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (chosen[i] == mark)
+            rows[(*kept)++] = (uint32_t)i;
     }
-    struct nc_array copy = *array;
-    copy.shape[0] = kept;
-    copy.data = copy.block = block;
-    copy.map = NULL;
-    nc_array_close(array);
-    *array = copy;
-    return true;
-}
-
-static int64_t count_marked(const char *chosen, int64_t count, char mark)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < count; i++)
-        n += chosen[i] == mark;
-    return n;
+    return rows;
 }
 
 bool samples_take_part(Job *job, const DataSource *source, Samples *s)
@@ -105,15 +88,16 @@ bool samples_take_part(Job *job, const DataSource *source, Samples *s)
         return true;
     if (!mark_rows(job, s, chosen))
         return diag_error(job->diag, source->loc, "stratified needs a target that holds classes");
-    int64_t kept = count_marked(chosen, count, mark);
+    int64_t kept;
+    const uint32_t *rows = list_marked(job->arena, chosen, count, mark, &kept);
     if (!kept || kept == count)
         return diag_error(job->diag, source->loc, "validation_split leaves no rows for %s",
                           !kept == !mark ? "training" : "validation");
     bool good = true;
     for (int i = 0; i < s->inputs_count; i++)
-        good = keep_rows(&s->inputs[i], chosen, mark, kept) && good;
+        good = nc_array_pick(&s->inputs[i], rows, kept) == 0 && good;
     for (int i = 0; i < s->targets_count; i++)
-        good = keep_rows(&s->targets[i], chosen, mark, kept) && good;
+        good = nc_array_pick(&s->targets[i], rows, kept) == 0 && good;
     s->samples.count = kept;
     return good || diag_error(job->diag, source->loc, "out of memory for validation_split");
 }
@@ -121,36 +105,41 @@ bool samples_take_part(Job *job, const DataSource *source, Samples *s)
 /* ---- data.standardise -------------------------------------------------------------------------- */
 
 /* Adds up (value - base) or its square by feature, the position along the last axis. */
-static void add_up(const struct nc_array *array, int64_t features, const double *base, double *sum,
-                   float *row)
+static int add_up(const struct nc_array *array, int64_t features, const double *base, double *sum,
+                  float *row, struct nc_error *err)
 {
     for (int64_t i = 0; i < array->shape[0]; i++) {
         uint32_t index = (uint32_t)i;
-        nc_array_gather(array, &index, 1, row, sizeof *row);
+        if (nc_array_read(array, &index, 1, row, sizeof *row, NULL, err) != 0)
+            return -1;
         for (int64_t k = 0; k < array->row_elements; k++) {
             double value = (double)row[k] - (base ? base[k % features] : 0);
             sum[k % features] += base ? value * value : value;
         }
     }
+    return 0;
 }
 
 /* A feature that never changes keeps its scale, so that it becomes 0. */
-static Moments measure(Arena *arena, const struct nc_array *array, int64_t features)
+static int measure(Arena *arena, const struct nc_array *array, int64_t features, Moments *m,
+                   struct nc_error *err)
 {
     double *mean = ARENA_ARRAY(arena, double, features);
     double *variance = ARENA_ARRAY(arena, double, features);
     float *row = ARENA_ARRAY(arena, float, array->row_elements);
-    Moments m = {ARENA_ARRAY(arena, float, features), ARENA_ARRAY(arena, float, features)};
+    *m = (Moments){ARENA_ARRAY(arena, float, features), ARENA_ARRAY(arena, float, features)};
     double count = (double)(array->shape[0] * (array->row_elements / features));
-    add_up(array, features, NULL, mean, row);
+    if (add_up(array, features, NULL, mean, row, err) != 0)
+        return -1;
     for (int64_t k = 0; k < features; k++)
         mean[k] /= count;
-    add_up(array, features, mean, variance, row);
+    if (add_up(array, features, mean, variance, row, err) != 0)
+        return -1;
     for (int64_t k = 0; k < features; k++) {
-        m.mean[k] = (float)mean[k];
-        m.variance[k] = variance[k] > 0 ? (float)(variance[k] / count) : 1;
+        m->mean[k] = (float)mean[k];
+        m->variance[k] = variance[k] > 0 ? (float)(variance[k] / count) : 1;
     }
-    return m;
+    return 0;
 }
 
 /* Positions of categories are no measures. */
@@ -164,14 +153,18 @@ static void spare_categories(const Table *t, Moments *m)
     }
 }
 
-void samples_measure(Job *job, const Samples *s)
+bool samples_measure(Job *job, const Samples *s)
 {
+    struct nc_error err;
     Moments *moments = ARENA_ARRAY(job->arena, Moments, s->inputs_count);
     for (int i = 0; i < s->inputs_count; i++) {
         const struct nc_port *port = &job->nc->inputs[i];
-        moments[i] = measure(job->arena, &s->inputs[i], port->shape[port->rank - 1]);
+        int64_t features = port->shape[port->rank - 1];
+        if (measure(job->arena, &s->inputs[i], features, &moments[i], &err) != 0)
+            return job_fault(job, &err);
     }
     if (job->model->table && job->nc->inputs[0].rank == 1)
         spare_categories(job->model->table, &moments[0]);
     job->moments = moments;
+    return true;
 }

@@ -67,6 +67,7 @@ static bool present(Job *job, const Results *results, int64_t rows)
 static bool predict(Job *job, Samples *samples)
 {
     Results results;
+    struct nc_error err;
     int64_t rows;
     if (!samples_count_rows(job, job->args->inputs.items[0], &rows))
         return false;
@@ -76,7 +77,8 @@ static bool predict(Job *job, Samples *samples)
         !job_start(job, NC_PREDICTS) || !job_load_weights(job, job->args->weights) ||
         !results_new(job, &job->nc->predict, rows, &results))
         return false;
-    nc_predict(&job->session, &samples->samples, results.pointers);
+    if (nc_predict(&job->session, &samples->samples, results.pointers, &err) != 0)
+        return job_fault(job, &err);
     return present(job, &results, rows);
 }
 

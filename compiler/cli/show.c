@@ -3,6 +3,7 @@
 #include "cli/results.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { SCREEN = 80, MOST_CLASSES = 20 };
 
@@ -78,7 +79,10 @@ static void print_confusion(Arena *arena, const Gallery *g)
 static void read_picture(const Gallery *g, int64_t row, float *low, float *high)
 {
     const uint32_t index = (uint32_t)row;
-    nc_array_gather(&g->samples->inputs[0], &index, 1, g->pixel, sizeof *g->pixel);
+    struct nc_error err;
+    const struct nc_array *input = &g->samples->inputs[0];
+    if (nc_array_read(input, &index, 1, g->pixel, sizeof *g->pixel, NULL, &err) != 0)
+        memset(g->pixel, 0, (size_t)input->row_elements * sizeof *g->pixel);
     *low = *high = g->pixel[0];
     for (int64_t i = 1; i < g->height * g->width; i++) {
         *low = g->pixel[i] < *low ? g->pixel[i] : *low;
@@ -146,12 +150,16 @@ static void print_lines(Arena *arena, const Gallery *g, int64_t count)
 void show_results(Job *job, const Samples *test, int64_t count)
 {
     Results results;
+    struct nc_error err;
     if (!is_classifier(job->nc) ||
         !results_new(job, &job->nc->predict, test->samples.count, &results)) {
         diag_note(job->diag, (Loc){0}, "--show is for classifiers with one output");
         return;
     }
-    nc_predict(&job->session, &test->samples, results.pointers);
+    if (nc_predict(&job->session, &test->samples, results.pointers, &err) != 0) {
+        diag_note(job->diag, (Loc){0}, "--show: %s: %s", err.path, err.message);
+        return;
+    }
     Gallery g = {.samples = test,
                  .rows = test->samples.count,
                  .classes = sparse_classes(job->nc, 0),

@@ -323,7 +323,8 @@ static int on_epoch(void *context, const struct nc_progress *progress, struct nc
     if (!whole && interrupted)
         return 0;
     if (t->validation) {
-        nc_evaluate(&t->job->session, &t->validation->samples, t->values);
+        if (nc_evaluate(&t->job->session, &t->validation->samples, t->values, err) != 0)
+            return -1;
         t->values_current = true;
     }
     const double *validation = t->validation ? t->values : NULL;
@@ -388,14 +389,17 @@ static bool run_epochs(Training *t)
 }
 
 /* The test samples' values, unless the last epoch has just found them. */
-static void report_test(Training *t)
+static bool report_test(Training *t)
 {
     const Samples *test = t->test.samples.count ? &t->test : NULL;
+    struct nc_error err;
     if (!test)
-        return;
-    if (!t->values_current || t->validation != test)
-        nc_evaluate(&t->job->session, &test->samples, t->values);
+        return true;
+    if ((!t->values_current || t->validation != test) &&
+        nc_evaluate(&t->job->session, &test->samples, t->values, &err) != 0)
+        return job_fault(t->job, &err);
     nc_report_eval(&t->report, t->values);
+    return true;
 }
 
 /* ---- the command ------------------------------------------------------------------------------- */
@@ -469,17 +473,18 @@ static void print_next(Training *t)
                shell_quoted(job->arena, t->folder));
 }
 
-static void finish(Training *t)
+static bool finish(Training *t)
 {
     const Args *args = t->job->args;
     bool finished = is_finished(t);
     say_where(t);
-    if (finished)
-        report_test(t);
+    if (finished && !report_test(t))
+        return false;
     if (finished && args->show && !args->json)
         show_results(t->job, t->test.samples.count ? &t->test : &t->train, args->show);
     nc_report_done(&t->report, in_folder(t, weights_name));
     print_next(t);
+    return true;
 }
 
 static bool train(Training *t, Args *args)
@@ -488,10 +493,8 @@ static bool train(Training *t, Args *args)
         return false;
     job_say(t->job);
     nc_report_open(&t->report, t->job->nc, args->json, args->quiet);
-    if (run_epochs(t)) {
-        finish(t);
-        return true;
-    }
+    if (run_epochs(t))
+        return finish(t);
     rmdir(t->folder); /* if nothing is in it */
     if (!args->out)
         rmdir(runs);

@@ -73,6 +73,8 @@ void nc_array_close(struct nc_array *array)
     if (array->map)
         munmap(array->map, array->map_bytes);
     free(array->block);
+    if (array->maker)
+        array->maker->close(array->maker);
     *array = (struct nc_array){0};
 }
 

@@ -41,13 +41,22 @@ enum nc_dtype {
 size_t nc_dtype_size(enum nc_dtype dtype);
 const char *nc_dtype_name(enum nc_dtype dtype);
 
+/* Rows that are made when they are asked for, as uint8, and by several threads at once. */
+struct nc_maker {
+    /* Row `row`: in `scratch`, which has room for one, or where it is kept; NULL with err. */
+    const unsigned char *(*row)(struct nc_maker *maker, int64_t row, unsigned char *scratch,
+                                struct nc_error *err);
+    void (*close)(struct nc_maker *maker);
+};
+
 struct nc_array {
     enum nc_dtype dtype;
     int big_endian;
     int rank;                   /* at least 1 */
     int64_t shape[NC_MAX_RANK]; /* shape[0]: samples */
     int64_t row_elements;       /* product of shape[1..] */
-    const unsigned char *data;
+    const unsigned char *data;  /* NULL where there is a maker */
+    struct nc_maker *maker;
     /* How to give it back: a mapping (map, map_bytes) or a malloc'ed block; both NULL if borrowed. */
     void *map;
     size_t map_bytes;
@@ -81,9 +90,18 @@ int nc_spiral_make(struct nc_array *points, struct nc_array *labels, const struc
                    struct nc_error *err);
 void nc_array_close(struct nc_array *array);
 
-/* Converts rows index[0..n) to float32 (or double, where real_bytes is 8), one after another. */
+/* Converts rows index[0..n) to float32 (or double, where real_bytes is 8), one after another. The
+ * array lies in memory. */
 void nc_array_gather(const struct nc_array *array, const uint32_t *index, long n, void *out,
                      size_t real_bytes);
+
+/* The same for any array; made rows are shared out over env's threads (NULL: serial). -1 with the err
+ * of the first row that cannot be made. */
+int nc_array_read(const struct nc_array *array, const uint32_t *index, long n, void *out,
+                  size_t real_bytes, const struct nc_env *env, struct nc_error *err);
+
+/* Keeps those rows, in that order. -1 where there is no memory. */
+int nc_array_pick(struct nc_array *array, const uint32_t *rows, int64_t count);
 
 /* A tensor to write: row-major float32. */
 struct nc_named {

@@ -85,9 +85,9 @@ Runner case_compile(Case *c, RunKind kind)
     fputs(dump.text, stderr);
     runner.model = describe(c->arena, runner.program, kind == RUN_DOUBLE ? 8 : 4);
     LoadRequest request = {c->arena, c->diag, runner.program, runner.model, emit_unit};
-    runner.backend = kind == RUN_CC ? load_cc(&request)
-                                    : load_tcc(&request, kind == RUN_DOUBLE ? EMIT_CHECK
-                                                                            : EMIT_JIT_TCC);
+    runner.backend = kind == RUN_CC
+                         ? load_cc(&request)
+                         : load_tcc(&request, kind == RUN_DOUBLE ? EMIT_CHECK : EMIT_JIT_TCC);
     print_diag(c);
     return runner;
 }
@@ -218,8 +218,9 @@ double case_check_gradient(Case *c, Node *y, const char *label)
             if (!(error <= worst))
                 worst = error;
             if (!(error < 1e-6))
-                fprintf(stderr, "%s: operand %d cell %lld: %.9g by differences, %.9g by the graph\n",
-                        label, i, (long long)k, numeric, exact);
+                fprintf(stderr,
+                        "%s: operand %d cell %lld: %.9g by differences, %.9g by the graph\n", label,
+                        i, (long long)k, numeric, exact);
         }
     }
     case_close(&runner);

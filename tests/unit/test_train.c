@@ -205,13 +205,13 @@ static void it_learns_evaluates_and_predicts(void **state)
     const struct nc_train_options o = options_for(20, 0.005);
     assert_int_equal(nc_train(&s, &samples, &o, &err), 0);
     assert_float_equal(*(float *)s.weights, 3, 1e-3);
-    nc_evaluate(&s, &samples, values);
+    assert_int_equal(nc_evaluate(&s, &samples, values, &err), 0);
     assert_float_equal(values[0], 0, 1e-4);
     *(float *)s.weights = 2;
-    nc_evaluate(&s, &samples, values);
+    assert_int_equal(nc_evaluate(&s, &samples, values, &err), 0);
     assert_float_equal(values[0], 38.5, 1e-4);
     assert_float_equal(values[1], 5.5, 1e-5);
-    nc_predict(&s, &samples, outputs);
+    assert_int_equal(nc_predict(&s, &samples, outputs, &err), 0);
     for (int i = 0; i < SAMPLES; i++)
         assert_float_equal(out[i], 2 * (float)(i + 1), 0);
     nc_session_close(&s);
