@@ -34,17 +34,22 @@ LISTS     := $(FAMILIES:%=$(B)/gen/%_list.h)
 GENERATED := $(LISTS) $(B)/gen/op_enum.h $(B)/gen/primitives.h $(B)/gen/embedded_data.h
 
 COMPILER  := $(filter-out compiler/main.c,$(sort $(wildcard compiler/*.c compiler/*/*.c)))
-RUNTIME   := $(filter-out runtime/native.c runtime/peak.c runtime/data/npz.c,\
+RUNTIME   := $(filter-out runtime/native.c runtime/peak.c runtime/plugin/%,\
                $(sort $(wildcard runtime/*.c runtime/*/*.c)))
 NATIVE    := $(ISAS:%=$(B)/runtime/native_%.o) $(ISAS:%=$(B)/runtime/peak_%.o)
 OBJECTS   := $(patsubst %.c,$(B)/%.o,$(COMPILER) $(RUNTIME)) $(NATIVE)
-PLUGIN    := runtime/data/npz.c runtime/data/npy.c runtime/data/file.c runtime/data/array.c
+# Plugins, loaded when used: runtime/plugin/NAME.c, what of the runtime it takes along, libraries.
+# Those whose library pkg-config does not find are left out; netcc refuses their formats by name.
+BESIDE      := runtime/data/file.c runtime/data/array.c
+PLUGINS     := npz
+SOURCES_npz := runtime/plugin/npz.c runtime/data/npy.c $(BESIDE)
+LIBS_npz    := -lzip
 HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 SOURCES   := $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] runtime/*/*.[ch] \
                tests/*/*.c bench/*.c))
 
-all: $(B)/netcc $(B)/npz.so $(B)/libnetcc.a $(B)/netcc.1
+all: $(B)/netcc $(PLUGINS:%=$(B)/%.so) $(B)/libnetcc.a $(B)/netcc.1
 
 # ---- one place of truth: lists made from the records ------------------------------------------
 
@@ -101,10 +106,11 @@ $(B)/netcc: $(B)/compiler/main.o $(OBJECTS)
 	@echo '  LINK $@'
 	$(V)$(CC) $(SAN) $^ $(LDLIBS) -o $@
 
-$(B)/npz.so: $(PLUGIN) | $(GENERATED)
+.SECONDEXPANSION:
+$(PLUGINS:%=$(B)/%.so): $(B)/%.so: $$(SOURCES_$$*) | $(GENERATED)
 	@echo '  LINK $@'
-	$(V)$(CC) $(CFLAGS) -shared -fvisibility=hidden -Wl,-Bsymbolic $(PLUGIN) -lzip -MF $(B)/npz.d -o $@
-
+	$(V)$(CC) $(CFLAGS) $(CFLAGS_$*) -shared -fvisibility=hidden -Wl,-Bsymbolic $(SOURCES_$*) \
+	   $(LIBS_$*) -MF $(B)/$*.d -o $@
 
 # ---- documentation: all from the records and the option tables ----------------------------------
 
@@ -131,7 +137,8 @@ PC       = prefix=$(PREFIX)|includedir=$${prefix}/include|libdir=$${prefix}/lib/
            Cflags: -I$${includedir}|Libs: -L$${libdir} -lnetcc -ljansson -lz -ldl -lm -lpthread
 
 # All that is installed: mode, file, folder below PREFIX, name there
-INSTALLED := 755:$(B)/netcc:bin/netcc 644:$(B)/npz.so:lib/netcc/npz.so \
+INSTALLED := 755:$(B)/netcc:bin/netcc \
+             $(foreach p,$(PLUGINS),644:$(B)/$(p).so:lib/netcc/$(p).so) \
              644:$(B)/libnetcc.a:lib/netcc/libnetcc.a 644:runtime/netcc.h:include/netcc.h \
              644:$(B)/netcc.pc:lib/pkgconfig/netcc.pc 644:$(B)/netcc.1:share/man/man1/netcc.1 \
              644:templates/completion/netcc.bash:share/bash-completion/completions/netcc \
@@ -175,8 +182,8 @@ asan:
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SECONDS ?= 60
 
-$(B)/fuzz/npz: FUZZ_EXTRA := $(B)/runtime/data/npz.o -lzip
-$(B)/fuzz/npz: $(B)/runtime/data/npz.o
+$(B)/fuzz/npz: FUZZ_EXTRA := $(B)/runtime/plugin/npz.o -lzip
+$(B)/fuzz/npz: $(B)/runtime/plugin/npz.o
 
 $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(OBJECTS)
 	@mkdir -p $(@D)

@@ -20,21 +20,39 @@ static const char *const c_keywords[] = {
 };
 /* clang-format on */
 
-bool check_name(Diag *diag, Loc loc, const char *what, const char *name)
+enum { LONGEST_NAME = 100 };
+
+static bool is_identifier(const char *name)
 {
-    enum { LONGEST = 100 };
     bool ok = isalpha((unsigned char)*name) || *name == '_';
     for (const char *c = name; *c && ok; c++)
         ok = isalnum((unsigned char)*c) || *c == '_';
-    if (!ok)
-        return diag_error(diag, loc, "%s '%s' is not a C identifier (letters, digits and _)", what,
-                          name);
-    if (strlen(name) > LONGEST)
-        return diag_error(diag, loc, "%s is longer than %d characters", what, LONGEST);
+    return ok;
+}
+
+static bool is_keyword(const char *name)
+{
     for (int i = 0; c_keywords[i]; i++) {
         if (!strcmp(c_keywords[i], name))
-            return diag_error(diag, loc, "%s '%s' is a keyword of C", what, name);
+            return true;
     }
+    return false;
+}
+
+bool is_name(const char *name)
+{
+    return is_identifier(name) && strlen(name) <= LONGEST_NAME && !is_keyword(name);
+}
+
+bool check_name(Diag *diag, Loc loc, const char *what, const char *name)
+{
+    if (!is_identifier(name))
+        return diag_error(diag, loc, "%s '%s' is not a C identifier (letters, digits and _)", what,
+                          name);
+    if (strlen(name) > LONGEST_NAME)
+        return diag_error(diag, loc, "%s is longer than %d characters", what, LONGEST_NAME);
+    if (is_keyword(name))
+        return diag_error(diag, loc, "%s '%s' is a keyword of C", what, name);
     return true;
 }
 

@@ -104,6 +104,7 @@ extern const char *const source_keys[];
 extern const char *const csv_keys[];
 
 /* C identifiers that are no keywords; what a name is for goes into the message. */
+bool is_name(const char *name);
 bool check_name(Diag *diag, Loc loc, const char *what, const char *name);
 
 #endif

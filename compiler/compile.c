@@ -169,7 +169,9 @@ Program *compile_model(Model *model, const CompileOptions *options)
 
 static Yaml *read_spec(Arena *arena, Diag *diag, const CompileOptions *options)
 {
-    const Source *source = source_read(arena, diag, options->spec_path);
+    const Source *source = options->spec_text
+                               ? source_given(arena, options->spec_path, options->spec_text)
+                               : source_read(arena, diag, options->spec_path);
     Yaml *spec = source ? yaml_parse(arena, diag, source) : NULL;
     for (int i = 0; spec && i < options->sets_count; i++) {
         if (!yaml_set(arena, diag, spec, options->sets[i]))

@@ -250,28 +250,15 @@ const struct nc_st_tensor *nc_safetensors_find(const struct nc_safetensors *file
     return NULL;
 }
 
-/* bfloat16 is the upper half of a float32. */
-static void widen_bfloats(const unsigned char *source, int64_t n, float *out)
-{
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t half;
-        memcpy(&half, source + 2 * i, sizeof half);
-        uint32_t word = (uint32_t)half << 16;
-        memcpy(&out[i], &word, sizeof word);
-    }
-}
-
 int nc_st_read(const struct nc_st_tensor *tensor, float *out, struct nc_error *err)
 {
-    if (strcmp(tensor->dtype, "BF16") == 0) {
-        widen_bfloats(tensor->data, tensor->elements, out);
-        return 0;
-    }
     struct nc_array row = {.rank = 1, .row_elements = tensor->elements, .data = tensor->data};
     if (strcmp(tensor->dtype, "F32") == 0)
         row.dtype = NC_F32;
     else if (strcmp(tensor->dtype, "F16") == 0)
         row.dtype = NC_F16;
+    else if (strcmp(tensor->dtype, "BF16") == 0)
+        row.dtype = NC_BF16;
     else if (strcmp(tensor->dtype, "F64") == 0)
         row.dtype = NC_F64;
     else
@@ -287,6 +274,8 @@ struct writer {
     const char *const *metadata;
     int metadata_count;
     const char *path;
+    nc_fill_function *fill;
+    void *context;
     struct nc_error *err;
 };
 
@@ -341,38 +330,70 @@ static char *describe(struct writer *w)
     return text;
 }
 
-/* Length, JSON and spaces up to a multiple of 8, then the tensors. 0 unless a write failed. */
+static int write_bytes(struct writer *w, const void *data, size_t bytes, FILE *file)
+{
+    if (bytes == 0 || fwrite(data, 1, bytes, file) == bytes)
+        return 0;
+    return nc_fail(w->err, w->path, "cannot be written: %s", strerror(errno));
+}
+
+static int write_made(struct writer *w, int i, size_t bytes, FILE *file)
+{
+    float *values = malloc(bytes + 1);
+    if (!values)
+        return nc_fail(w->err, w->path, "out of memory");
+    int result = w->fill(w->context, i, values, w->err);
+    if (result == 0)
+        result = write_bytes(w, values, bytes, file);
+    free(values);
+    return result;
+}
+
+/* Length, JSON and spaces up to a multiple of 8, then the tensors. */
 static int write_parts(struct writer *w, const char *json, FILE *file)
 {
     uint64_t length = (strlen(json) + 7) / 8 * 8;
-    int bad = fwrite(&length, sizeof length, 1, file) != 1;
-    bad |= fprintf(file, "%-*s", (int)length, json) < 0;
-    for (int i = 0; !bad && i < w->count; i++) {
-        int64_t elements = 0;
-        nc_shape_product(w->tensors[i].shape, w->tensors[i].rank, 1, &elements);
-        bad |= elements && fwrite(w->tensors[i].data, sizeof(float), (size_t)elements, file) !=
-                               (size_t)elements;
+    int result = write_bytes(w, &length, sizeof length, file);
+    if (result == 0)
+        result = write_bytes(w, json, strlen(json), file);
+    if (result == 0)
+        result = write_bytes(w, "       ", length - strlen(json), file);
+    for (int i = 0; result == 0 && i < w->count; i++) {
+        int64_t bytes = 0;
+        nc_shape_product(w->tensors[i].shape, w->tensors[i].rank, sizeof(float), &bytes);
+        result = w->tensors[i].data || !bytes
+                     ? write_bytes(w, w->tensors[i].data, (size_t)bytes, file)
+                     : write_made(w, i, (size_t)bytes, file);
     }
-    return bad;
+    return result;
 }
 
 static int write_file(struct writer *w, const char *json, const char *name)
 {
     FILE *file = fopen(name, "wb");
-    int bad = !file || write_parts(w, json, file);
-    if (file)
-        bad |= fclose(file) != 0;
-    return bad ? nc_fail(w->err, w->path, "cannot be written: %s", strerror(errno)) : 0;
+    int result = file ? write_parts(w, json, file)
+                      : nc_fail(w->err, w->path, "cannot be written: %s", strerror(errno));
+    if (file && fclose(file) != 0 && result == 0)
+        result = nc_fail(w->err, w->path, "cannot be written: %s", strerror(errno));
+    return result;
 }
 
-int nc_safetensors_write(const char *path, const struct nc_named *tensors, int count,
-                         const char *const *metadata, int metadata_count, struct nc_error *err)
+int nc_safetensors_write_filled(const char *path, const struct nc_named *tensors, int count,
+                                const char *const *metadata, int metadata_count,
+                                nc_fill_function *fill, void *context, struct nc_error *err)
 {
-    struct writer w = {tensors, count, metadata, metadata_count, path, err};
+    struct writer w = {tensors, count, metadata, metadata_count, path, fill, context, err};
     char *json = describe(&w), *temporary = json ? nc_file_temporary(path, err) : NULL;
     int result = -1;
     if (temporary)
         result = nc_file_publish(temporary, path, write_file(&w, json, temporary), err);
     free(json);
     return result;
+}
+
+int nc_safetensors_write(const char *path, const struct nc_named *tensors, int count,
+                         const char *const *metadata, int metadata_count, struct nc_error *err)
+{
+    return nc_safetensors_write_filled(path, tensors, count, metadata, metadata_count, NULL, NULL,
+                                       err);
 }

@@ -38,4 +38,10 @@ int nc_st_read(const struct nc_st_tensor *tensor, float *out, struct nc_error *e
 int nc_safetensors_write(const char *path, const struct nc_named *tensors, int count,
                          const char *const *metadata, int metadata_count, struct nc_error *err);
 
+/* The same; tensors whose data is NULL are made by fill(context, i, out, err), one at a time. */
+typedef int nc_fill_function(void *context, int i, float *out, struct nc_error *err);
+int nc_safetensors_write_filled(const char *path, const struct nc_named *tensors, int count,
+                                const char *const *metadata, int metadata_count,
+                                nc_fill_function *fill, void *context, struct nc_error *err);
+
 #endif

@@ -244,57 +244,6 @@ const char *nc_weights_not_finite(const struct nc_model *model, const void *weig
     return name;
 }
 
-/* A file of either format under one view: tensors by name. */
-struct source {
-    const char *path;
-    struct nc_safetensors st;
-    char **names; /* npz */
-    int names_count;
-    int is_npz;
-};
-
-static int has_zip_magic(const char *path)
-{
-    unsigned char magic[4] = {0};
-    FILE *file = fopen(path, "rb");
-    size_t got = file ? fread(magic, 1, sizeof magic, file) : 0;
-    if (file)
-        fclose(file);
-    return got == sizeof magic && memcmp(magic, "PK", 2) == 0;
-}
-
-static int source_open(struct source *s, const char *path, struct nc_error *err)
-{
-    *s = (struct source){.path = path, .is_npz = has_zip_magic(path)};
-    return s->is_npz ? nc_npz_names(path, &s->names, &s->names_count, err)
-                     : nc_safetensors_open(&s->st, path, err);
-}
-
-static void source_close(struct source *s)
-{
-    nc_safetensors_close(&s->st);
-    nc_names_free(s->names, s->names_count);
-}
-
-static int source_count(const struct source *s)
-{
-    return s->is_npz ? s->names_count : s->st.count;
-}
-
-static const char *source_name(const struct source *s, int i)
-{
-    return s->is_npz ? s->names[i] : s->st.tensors[i].name;
-}
-
-static int source_find(const struct source *s, const char *name)
-{
-    for (int i = 0; i < source_count(s); i++) {
-        if (strcmp(source_name(s, i), name) == 0)
-            return i;
-    }
-    return -1;
-}
-
 /* Adds a line to the list; a line without room is dropped and the list says that it goes on. */
 static void note(struct nc_misfit *m, const char *name, const char *text)
 {
@@ -323,107 +272,83 @@ static void check_shape(struct nc_misfit *m, const struct nc_parameter *p, int r
     note(m, p->name, text);
 }
 
-/* One tensor as floats; the shape is the file's. */
-struct loaded {
-    int rank;
-    int64_t shape[NC_MAX_RANK];
-    float *values; /* malloc'ed, or NULL where it does not fit */
-};
-
-static int load_npz(const struct source *s, int i, const struct nc_parameter *p, struct loaded *out,
-                    struct nc_error *err)
-{
-    struct nc_array array;
-    if (nc_npz_open(&array, s->path, s->names[i], err) != 0)
-        return -1;
-    out->rank = array.rank;
-    memcpy(out->shape, array.shape, sizeof out->shape);
-    if (same_shape(p, out->rank, out->shape)) {
-        struct nc_array whole = array; /* one row */
-        whole.row_elements = p->elements;
-        out->values = malloc((size_t)p->elements * sizeof(float) + 1);
-        if (out->values)
-            nc_array_gather(&whole, &(uint32_t){0}, 1, out->values, sizeof(float));
-    }
-    nc_array_close(&array);
-    return 0;
-}
-
-static int load_safetensor(const struct source *s, int i, const struct nc_parameter *p,
-                           struct loaded *out, struct nc_error *err)
-{
-    const struct nc_st_tensor *t = &s->st.tensors[i];
-    out->rank = t->rank;
-    memcpy(out->shape, t->shape, sizeof out->shape);
-    if (!same_shape(p, out->rank, out->shape))
-        return 0;
-    out->values = malloc((size_t)p->elements * sizeof(float) + 1);
-    return out->values ? nc_st_read(t, out->values, err) : nc_fail(err, s->path, "out of memory");
-}
-
 /* Packs one parameter from the file, or notes why it cannot be. */
 static int load_one(const struct nc_model *model, const struct nc_parameter *p, void *weights,
-                    const struct source *s, struct nc_misfit *m, struct nc_error *err)
+                    const struct nc_weight_file *file, struct nc_misfit *m, struct nc_error *err)
 {
-    struct loaded got = {0};
-    int i = source_find(s, p->name);
+    int i = nc_weight_find(file, p->name);
     if (i < 0) {
         m->missing++;
         note(m, p->name, "not in the file");
         return 0;
     }
-    int result = (s->is_npz ? load_npz : load_safetensor)(s, i, p, &got, err);
+    const struct nc_weight *w = &file->weights[i];
+    check_shape(m, p, w->rank, w->shape);
+    if (!same_shape(p, w->rank, w->shape))
+        return 0;
+    float *values = malloc((size_t)p->elements * sizeof(float) + 1);
+    if (!values)
+        return nc_fail(err, file->path, "out of memory");
+    int result = nc_weight_read(file, i, values, err);
     if (result == 0)
-        check_shape(m, p, got.rank, got.shape);
-    if (result == 0 && got.values)
-        nc_pack(p, model->real_bytes, got.values, weights);
-    free(got.values);
+        nc_pack(p, model->real_bytes, values, weights);
+    free(values);
     return result;
 }
 
-static void note_extra(const struct nc_model *model, const struct source *s, struct nc_misfit *m)
+static void note_extra(const struct nc_model *model, const struct nc_weight_file *file,
+                       struct nc_misfit *m)
 {
-    for (int i = 0; i < source_count(s); i++) {
+    for (int i = 0; i < file->count; i++) {
         int known = 0;
         for (int k = 0; k < model->parameters_count && !known; k++)
             known = is_saved(&model->parameters[k]) &&
-                    strcmp(model->parameters[k].name, source_name(s, i)) == 0;
+                    strcmp(model->parameters[k].name, file->weights[i].name) == 0;
         if (known)
             continue;
         m->extra++;
-        note(m, source_name(s, i), "not in the model");
+        note(m, file->weights[i].name, "not in the model");
     }
 }
 
-static int load_all(const struct nc_model *model, void *weights, const struct source *s,
+static int load_all(const struct nc_model *model, void *weights, const struct nc_weight_file *file,
                     struct nc_misfit *m, struct nc_error *err)
 {
     for (int i = 0; i < model->parameters_count; i++) {
         if (is_saved(&model->parameters[i]) &&
-            load_one(model, &model->parameters[i], weights, s, m, err) != 0)
+            load_one(model, &model->parameters[i], weights, file, m, err) != 0)
             return -1;
     }
-    note_extra(model, s, m);
+    note_extra(model, file, m);
     if (m->missing + m->extra + m->differing == 0)
         return 0;
-    return nc_fail(err, s->path,
+    return nc_fail(err, file->path,
                    "does not fit the model: %d missing, %d of another shape, %d unknown",
                    m->missing, m->differing, m->extra);
+}
+
+int nc_weights_take(const struct nc_model *model, void *weights, const struct nc_weight_file *file,
+                    struct nc_misfit *misfit, struct nc_error *err)
+{
+    *misfit = (struct nc_misfit){0};
+    void *fresh = calloc(1, model->weights_bytes + 1);
+    if (!fresh)
+        return nc_fail(err, file->path, "out of memory");
+    int result = load_all(model, fresh, file, misfit, err);
+    if (result == 0)
+        memcpy(weights, fresh, model->weights_bytes);
+    free(fresh);
+    return result;
 }
 
 int nc_weights_load(const struct nc_model *model, void *weights, const char *path,
                     struct nc_misfit *misfit, struct nc_error *err)
 {
-    struct source source;
+    struct nc_weight_file file;
     *misfit = (struct nc_misfit){0};
-    int result = source_open(&source, path, err);
-    void *fresh = result == 0 ? calloc(1, model->weights_bytes + 1) : NULL;
-    if (result == 0)
-        result = fresh ? load_all(model, fresh, &source, misfit, err)
-                       : nc_fail(err, path, "out of memory");
-    if (result == 0)
-        memcpy(weights, fresh, model->weights_bytes);
-    free(fresh);
-    source_close(&source);
+    if (nc_weight_file_open(&file, path, err) != 0)
+        return -1;
+    int result = nc_weights_take(model, weights, &file, misfit, err);
+    nc_weight_file_close(&file);
     return result;
 }

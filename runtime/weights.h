@@ -3,7 +3,7 @@
 #ifndef NC_WEIGHTS_H
 #define NC_WEIGHTS_H
 
-#include "data/array.h"
+#include "weight_file.h"
 
 /* `block` is the weights block, or for a slot the state block, of the parameter's model; canonical
  * values are always float. Packing writes zeros into the padding. */
@@ -24,8 +24,11 @@ struct nc_misfit {
 /* Weights and moving statistics as float32 safetensors with metadata (pairs of strings). */
 int nc_weights_save(const struct nc_model *model, const void *weights, const char *path,
                     const char *const *metadata, int metadata_count, struct nc_error *err);
-/* From safetensors or npz, by name. -1 with err; where names or shapes are at fault, misfit says
- * which and `weights` is as it was. */
+/* From an open file, by name, in canonical layout. -1 with err; where names or shapes are at fault,
+ * misfit says which and `weights` is as it was. */
+int nc_weights_take(const struct nc_model *model, void *weights, const struct nc_weight_file *file,
+                    struct nc_misfit *misfit, struct nc_error *err);
+/* The same from a file of any format. */
 int nc_weights_load(const struct nc_model *model, void *weights, const char *path,
                     struct nc_misfit *misfit, struct nc_error *err);
 

@@ -108,9 +108,9 @@ const Command *command_find(const char *name); /* NULL: no such command */
 const Option *option_match(const Command *command, const char *word, const char **value);
 
 extern const Command command_train, command_eval, command_predict, command_grad, command_check,
-    command_emit, command_summary, command_bench, command_build, command_export, command_dump,
-    command_ops, command_new, command_schema, command_completion, command_complete, command_man,
-    command_docs;
+    command_emit, command_summary, command_bench, command_build, command_import, command_export,
+    command_dump, command_ops, command_new, command_schema, command_completion, command_complete,
+    command_man, command_docs;
 
 /* ---- a job: from a spec to something that runs ------------------------------------------------- */
 

@@ -80,9 +80,14 @@ Source *source_read(Arena *arena, Diag *diag, const char *path)
     return check_text(diag, source) ? source : NULL;
 }
 
+Source *source_given(Arena *arena, const char *name, const char *text)
+{
+    return source_new(arena, name, arena_strdup(arena, text), strlen(text));
+}
+
 Source *source_option(Arena *arena, const char *option, const char *text)
 {
-    Source *source = source_new(arena, option, arena_strdup(arena, text), strlen(text));
+    Source *source = source_given(arena, option, text);
     source->is_option = true;
     return source;
 }

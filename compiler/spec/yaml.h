@@ -33,6 +33,7 @@ struct Yaml {
 /* Reads a file into a Source, skipping a BOM; NULL with a message on failure (unreadable, a
  * directory, over 16 MB, not UTF-8, NUL bytes). */
 Source *source_read(Arena *arena, Diag *diag, const char *path);
+Source *source_given(Arena *arena, const char *name, const char *text);
 Source *source_option(Arena *arena, const char *option, const char *text);
 
 /* The tree, or NULL with messages in diag. */
@@ -70,5 +71,19 @@ const char *yaml_describe(Arena *arena, const Yaml *value);
 
 /* Writes the tree as YAML text (the resolved spec of a run). */
 void yaml_print(Str *out, const Yaml *value);
+/* The same for people: what lies deeper than a section's keys or a list's items is in flow style
+ * where it fits a line. */
+void yaml_print_short(Str *out, const Yaml *value);
+
+/* Trees that no file holds; nodes have no Loc. yaml_put replaces what the key had. */
+Yaml *yaml_new_map(Arena *arena);
+Yaml *yaml_new_list(Arena *arena);
+Yaml *yaml_new_text(Arena *arena, const char *text);
+Yaml *yaml_new_int(Arena *arena, int64_t value);
+Yaml *yaml_new_number(Arena *arena, double value); /* the shortest text that reads back equal */
+Yaml *yaml_new_bool(Arena *arena, bool value);
+Yaml *yaml_new_ints(Arena *arena, const int64_t *values, int count);
+void yaml_put(Arena *arena, Yaml *map, const char *key, Yaml *value);
+void yaml_push(Arena *arena, Yaml *list, Yaml *item);
 
 #endif

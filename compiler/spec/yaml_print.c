@@ -1,4 +1,4 @@
-/* The tree as block-style YAML, lists of scalars in flow style. A scalar stays plain only if it is
+/* The tree as block-style YAML, lists of scalars in flow style; or shorter. A scalar stays plain only if it is
  * made of letters that mean nothing to YAML; else it is quoted and escaped, so that it reads back
  * equal whatever it holds. */
 #include <ctype.h>
@@ -6,9 +6,14 @@
 
 #include "spec/yaml.h"
 
-enum { INDENT = 2, LONGEST_FLOW = 16 };
+enum { INDENT = 2, LONGEST_FLOW = 16, LINE = 100 };
 
-static void print_node(Str *out, const Yaml *node, int indent, bool inside_item);
+typedef struct {
+    Str *text;
+    bool is_short;
+} Printer;
+
+static void print_node(Printer *out, const Yaml *node, int indent, bool inside_item);
 
 static bool is_plain_text(const char *text)
 {
@@ -61,68 +66,93 @@ static void print_key(Str *out, const char *key)
     str_add(out, ":");
 }
 
-static bool fits_flow(const Yaml *node)
+/* An empty scalar has no flow form. */
+static bool has_flow(const Yaml *node)
 {
-    if (node->kind == YAML_MAP || node->count > LONGEST_FLOW)
-        return node->count == 0;
+    if (node->kind == YAML_SCALAR)
+        return *node->text || node->quoted;
     for (int i = 0; i < node->count; i++) {
-        const Yaml *item = node->items[i];
-        if (item->kind != YAML_SCALAR || (!*item->text && !item->quoted))
+        if (!has_flow(node->kind == YAML_MAP ? node->pairs[i].value : node->items[i]))
             return false;
     }
     return true;
 }
 
+static bool is_list_of_scalars(const Yaml *node)
+{
+    if (node->kind == YAML_MAP || node->count > LONGEST_FLOW)
+        return node->count == 0;
+    for (int i = 0; i < node->count; i++) {
+        if (node->items[i]->kind != YAML_SCALAR)
+            return false;
+    }
+    return has_flow(node);
+}
+
 static void print_flow(Str *out, const Yaml *node)
 {
+    if (node->kind == YAML_SCALAR) {
+        print_scalar(out, node);
+        return;
+    }
     str_add(out, node->kind == YAML_MAP ? "{" : "[");
     for (int i = 0; i < node->count; i++) {
         str_add(out, i ? ", " : "");
-        print_scalar(out, node->items[i]);
+        if (node->kind == YAML_MAP) {
+            print_key(out, node->pairs[i].key);
+            str_add(out, " ");
+        }
+        print_flow(out, node->kind == YAML_MAP ? node->pairs[i].value : node->items[i]);
     }
     str_add(out, node->kind == YAML_MAP ? "}" : "]");
 }
 
-static bool fits_line(const Yaml *node)
+/* Does the node fit what is left of the line it stands on? */
+static bool fits_short(const Printer *out, const Yaml *node)
 {
-    return node->kind == YAML_SCALAR || fits_flow(node);
+    Str text = str_new(out->text->arena);
+    const char *line = strrchr(out->text->text, '\n');
+    size_t used = out->text->length - (line ? (size_t)(line + 1 - out->text->text) : 0);
+    if (!out->is_short || !has_flow(node))
+        return false;
+    print_flow(&text, node);
+    return used + 1 + text.length <= LINE;
 }
 
-static void print_line(Str *out, const Yaml *node)
+static void print_line(Printer *out, const Yaml *node)
 {
-    if (node->kind == YAML_SCALAR)
-        print_scalar(out, node);
-    else
-        print_flow(out, node);
-    str_add(out, "\n");
+    print_flow(out->text, node);
+    str_add(out->text, "\n");
 }
 
 /* After `key:`. */
-static void print_value(Str *out, const Yaml *value, int indent)
+static void print_value(Printer *out, const Yaml *value, int indent)
 {
-    if (fits_line(value)) {
-        str_add(out, value->kind == YAML_SCALAR && !*value->text && !value->quoted ? "" : " ");
+    bool empty = value->kind == YAML_SCALAR && !*value->text && !value->quoted;
+    if (value->kind == YAML_SCALAR || is_list_of_scalars(value) ||
+        (indent && fits_short(out, value))) {
+        str_add(out->text, empty ? "" : " ");
         print_line(out, value);
     } else {
-        str_add(out, "\n");
+        str_add(out->text, "\n");
         print_node(out, value, indent + INDENT, false);
     }
 }
 
 /* A node inside a list item begins on the line of its dash. */
-static void print_node(Str *out, const Yaml *node, int indent, bool inside_item)
+static void print_node(Printer *out, const Yaml *node, int indent, bool inside_item)
 {
-    if (fits_line(node)) {
+    if (node->kind == YAML_SCALAR || is_list_of_scalars(node)) {
         print_line(out, node);
         return;
     }
     for (int i = 0; i < node->count; i++) {
-        str_printf(out, "%*s", i || !inside_item ? indent : 0, "");
+        str_printf(out->text, "%*s", i || !inside_item ? indent : 0, "");
         if (node->kind == YAML_LIST) {
-            str_add(out, "- ");
+            str_add(out->text, "- ");
             print_node(out, node->items[i], indent + INDENT, true);
         } else {
-            print_key(out, node->pairs[i].key);
+            print_key(out->text, node->pairs[i].key);
             print_value(out, node->pairs[i].value, indent);
         }
     }
@@ -130,5 +160,10 @@ static void print_node(Str *out, const Yaml *node, int indent, bool inside_item)
 
 void yaml_print(Str *out, const Yaml *value)
 {
-    print_node(out, value, 0, false);
+    print_node(&(Printer){out, false}, value, 0, false);
+}
+
+void yaml_print_short(Str *out, const Yaml *value)
+{
+    print_node(&(Printer){out, true}, value, 0, false);
 }

@@ -52,10 +52,11 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [NC_U8] = {"uint8", 1},    [NC_I8] = {"int8", 1},     [NC_U16] = {"uint16", 2},
-    [NC_I16] = {"int16", 2},   [NC_U32] = {"uint32", 4},  [NC_I32] = {"int32", 4},
-    [NC_U64] = {"uint64", 8},  [NC_I64] = {"int64", 8},   [NC_F16] = {"float16", 2},
-    [NC_F32] = {"float32", 4}, [NC_F64] = {"float64", 8}, [NC_BOOL] = {"bool", 1},
+    [NC_U8] = {"uint8", 1},      [NC_I8] = {"int8", 1},     [NC_U16] = {"uint16", 2},
+    [NC_I16] = {"int16", 2},     [NC_U32] = {"uint32", 4},  [NC_I32] = {"int32", 4},
+    [NC_U64] = {"uint64", 8},    [NC_I64] = {"int64", 8},   [NC_F16] = {"float16", 2},
+    [NC_BF16] = {"bfloat16", 2}, [NC_F32] = {"float32", 4}, [NC_F64] = {"float64", 8},
+    [NC_BOOL] = {"bool", 1},
 };
 
 size_t nc_dtype_size(enum nc_dtype dtype)
@@ -95,6 +96,15 @@ static float half_value(uint16_t bits)
         return sign ? -value : value;
     }
     word = sign | (rest < 0x7c00 ? (rest << 13) + 0x38000000 : 0x7f800000 | (rest & 0x3ff) << 13);
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+/* bfloat16 is the upper half of a float32. */
+static float brain_value(uint16_t bits)
+{
+    uint32_t word = (uint32_t)bits << 16;
+    float value;
     memcpy(&value, &word, sizeof value);
     return value;
 }
@@ -139,6 +149,7 @@ DEFINE_SIGNED(double, uint64_t)
     DEFINE_ORDERS(REAL##_u64, REAL, uint64_t, __builtin_bswap64, AS_IS)                            \
     DEFINE_ORDERS(REAL##_i64, REAL, uint64_t, __builtin_bswap64, int64_t_value)                    \
     DEFINE_ORDERS(REAL##_f16, REAL, uint16_t, __builtin_bswap16, half_value)                       \
+    DEFINE_ORDERS(REAL##_bf16, REAL, uint16_t, __builtin_bswap16, brain_value)                     \
     DEFINE_ORDERS(REAL##_f32, REAL, uint32_t, __builtin_bswap32, float_value)                      \
     DEFINE_ORDERS(REAL##_f64, REAL, uint64_t, __builtin_bswap64, double_value)                     \
     DEFINE_ORDERS(REAL##_bool, REAL, uint8_t, AS_IS, AS_TRUTH)
@@ -156,7 +167,8 @@ typedef void convert(const unsigned char *source, int64_t n, void *target);
         [NC_U8] = PAIR(REAL, u8), [NC_I8] = PAIR(REAL, i8), [NC_U16] = PAIR(REAL, u16),            \
         [NC_I16] = PAIR(REAL, i16), [NC_U32] = PAIR(REAL, u32), [NC_I32] = PAIR(REAL, i32),        \
         [NC_U64] = PAIR(REAL, u64), [NC_I64] = PAIR(REAL, i64), [NC_F16] = PAIR(REAL, f16),        \
-        [NC_F32] = PAIR(REAL, f32), [NC_F64] = PAIR(REAL, f64), [NC_BOOL] = PAIR(REAL, bool),      \
+        [NC_BF16] = PAIR(REAL, bf16), [NC_F32] = PAIR(REAL, f32), [NC_F64] = PAIR(REAL, f64),      \
+        [NC_BOOL] = PAIR(REAL, bool),                                                              \
     }
 static convert *const to_float[][2] = TABLE(float);
 static convert *const to_double[][2] = TABLE(double);

@@ -34,6 +34,7 @@ enum nc_dtype {
     NC_U64,
     NC_I64,
     NC_F16,
+    NC_BF16,
     NC_F32,
     NC_F64,
     NC_BOOL

@@ -1,18 +1,19 @@
-/* Private: what the plugin npz.so exports. See array.h for the meaning of the arguments. */
+/* Private: the table of the plugin npz.so. Arrays as array.h has them; a zip's members as they
+ * are. */
 #ifndef NC_NPZ_H
 #define NC_NPZ_H
 
-#include "data/array.h"
+#include "plugin.h"
 
-typedef int nc_npz_open_function(struct nc_array *out, const char *path, const char *member,
-                                 struct nc_error *err);
-typedef int nc_npz_names_function(const char *path, char ***names, int *count,
-                                  struct nc_error *err);
-typedef int nc_npz_write_function(const char *path, const struct nc_named *arrays, int count,
-                                  struct nc_error *err);
-
-__attribute__((visibility("default"))) nc_npz_open_function nc_npz_open_plugin;
-__attribute__((visibility("default"))) nc_npz_names_function nc_npz_names_plugin;
-__attribute__((visibility("default"))) nc_npz_write_function nc_npz_write_plugin;
+struct nc_npz_plugin {
+    struct nc_plugin plugin;
+    int (*open)(struct nc_array *out, const char *path, const char *member, struct nc_error *err);
+    int (*names)(const char *path, char ***names, int *count, struct nc_error *err);
+    int (*write)(const char *path, const struct nc_named *arrays, int count, struct nc_error *err);
+    int (*zip_names)(const char *path, char ***names, int *count, struct nc_error *err);
+    int (*zip_read)(const char *path, const char *member, unsigned char **bytes, size_t *size,
+                    struct nc_error *err);
+};
+NC_PLUGIN_EXPORT extern const struct nc_npz_plugin nc_plugin_npz;
 
 #endif

@@ -29,7 +29,7 @@ static void open_all(const char *path, char **names, int count)
     struct nc_array array;
     struct nc_error err;
     for (int i = 0; i < count && i < 20; i++) {
-        if (nc_npz_open_plugin(&array, path, names[i], &err) == 0)
+        if (nc_plugin_npz.open(&array, path, names[i], &err) == 0)
             touch(&array);
     }
 }
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nc_error err;
     char **names;
     int count;
-    if (nc_npz_names_plugin(path, &names, &count, &err) == 0) {
+    if (nc_plugin_npz.names(path, &names, &count, &err) == 0) {
         open_all(path, names, count);
         nc_names_free(names, count);
     }

@@ -1,5 +1,5 @@
-/* npz: a zip archive whose members are npy files, NAME.npy for the array NAME. Built into the
- * plugin npz.so, because libzip is slow to load; data/plugin.c forwards to it.
+/* npz: a zip archive whose members are npy files, NAME.npy for the array NAME; and zip archives as
+ * such. Built into the plugin npz.so, because libzip is slow to load; data/zip.c forwards to it.
  *
  * What the archive declares is checked before anything is reserved: a member's size against its
  * packed size, then against its npy header. Reading on to the member's end makes libzip compare
@@ -23,7 +23,7 @@ static zip_t *open_archive(const char *path, int flags, struct nc_error *err)
     if (!zip) {
         zip_error_t error;
         zip_error_init_with_code(&error, code);
-        nc_fail(err, path, code == ZIP_ER_NOZIP ? "not an npz file (%s)" : "%s",
+        nc_fail(err, path, code == ZIP_ER_NOZIP ? "not an npz or zip file (%s)" : "%s",
                 zip_error_strerror(&error));
         zip_error_fini(&error);
     }
@@ -42,19 +42,30 @@ static int same_array(const char *a, const char *b)
     return bare_length(a) == bare_length(b) && memcmp(a, b, bare_length(a)) == 0;
 }
 
-/* The index of the only member that holds the array, or -1 with err. */
-static int64_t find_member(zip_t *zip, const char *member, const char *path, struct nc_error *err)
+static int same_name(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+typedef int same_function(const char *a, const char *b);
+
+/* The index of the only member of that name, or -1 with err. */
+static int64_t find_member(zip_t *zip, same_function *same, const char *member, const char *path,
+                           struct nc_error *err)
 {
     int64_t found = -1, count = zip_get_num_entries(zip, 0);
     for (int64_t i = 0; i < count; i++) {
         const char *name = zip_get_name(zip, (uint64_t)i, ZIP_FL_ENC_RAW);
-        if (!name || !same_array(name, member))
+        if (!name || !same(name, member))
             continue;
         if (found >= 0)
-            return nc_fail(err, path, "has two arrays named %s", member);
+            return nc_fail(err, path, "has two %s named %s",
+                           same == same_array ? "arrays" : "members", member);
         found = i;
     }
-    return found >= 0 ? found : nc_fail(err, path, "has no array named %s", member);
+    return found >= 0 ? found
+                      : nc_fail(err, path, "has no %s named %s",
+                                same == same_array ? "array" : "member", member);
 }
 
 /* A member that is being read. */
@@ -88,10 +99,10 @@ static int check_packing(const zip_stat_t *info, struct member *m, struct nc_err
     return 0;
 }
 
-static int open_member(zip_t *zip, struct member *m, struct nc_error *err)
+static int open_member(zip_t *zip, same_function *same, struct member *m, struct nc_error *err)
 {
     zip_stat_t info;
-    int64_t index = find_member(zip, m->name, m->path, err);
+    int64_t index = find_member(zip, same, m->name, m->path, err);
     if (index < 0)
         return -1;
     zip_stat_init(&info);
@@ -179,15 +190,15 @@ static int read_member(struct member *m, struct nc_array *out, struct nc_error *
     return 0;
 }
 
-int nc_npz_open_plugin(struct nc_array *out, const char *path, const char *member,
-                       struct nc_error *err)
+static int open_npz(struct nc_array *out, const char *path, const char *member,
+                    struct nc_error *err)
 {
     *out = (struct nc_array){0};
     zip_t *zip = open_archive(path, ZIP_RDONLY, err);
     if (!zip)
         return -1;
     struct member m = {.name = member, .path = path};
-    int result = open_member(zip, &m, err);
+    int result = open_member(zip, same_array, &m, err);
     if (result == 0)
         result = read_member(&m, out, err);
     if (m.file)
@@ -198,22 +209,26 @@ int nc_npz_open_plugin(struct nc_array *out, const char *path, const char *membe
     return result;
 }
 
-/* Folders are no arrays. */
-static int list_names(zip_t *zip, char **names, int *count, const char *path, struct nc_error *err)
+typedef size_t length_function(const char *name);
+
+/* Folders are left out. */
+static int list_names(zip_t *zip, length_function *length, char **names, int *count,
+                      const char *path, struct nc_error *err)
 {
     int64_t entries = zip_get_num_entries(zip, 0);
     for (int64_t i = 0; i < entries; i++) {
         const char *name = zip_get_name(zip, (uint64_t)i, ZIP_FL_ENC_RAW);
         if (name && *name && name[strlen(name) - 1] == '/')
             continue;
-        names[*count] = name ? strndup(name, bare_length(name)) : NULL;
+        names[*count] = name ? strndup(name, length(name)) : NULL;
         if (!names[(*count)++])
             return nc_fail(err, path, "member %lld has no name", (long long)i);
     }
     return 0;
 }
 
-int nc_npz_names_plugin(const char *path, char ***names, int *count, struct nc_error *err)
+static int open_and_list(length_function *length, const char *path, char ***names, int *count,
+                         struct nc_error *err)
 {
     *names = NULL;
     *count = 0;
@@ -222,8 +237,8 @@ int nc_npz_names_plugin(const char *path, char ***names, int *count, struct nc_e
         return -1;
     char **list = calloc((size_t)zip_get_num_entries(zip, 0) + 1, sizeof *list);
     int listed = 0;
-    int result =
-        list ? list_names(zip, list, &listed, path, err) : nc_fail(err, path, "out of memory");
+    int result = list ? list_names(zip, length, list, &listed, path, err)
+                      : nc_fail(err, path, "out of memory");
     zip_discard(zip);
     if (result != 0) {
         nc_names_free(list, listed);
@@ -232,6 +247,48 @@ int nc_npz_names_plugin(const char *path, char ***names, int *count, struct nc_e
     *names = list;
     *count = listed;
     return 0;
+}
+
+static int npz_names(const char *path, char ***names, int *count, struct nc_error *err)
+{
+    return open_and_list(bare_length, path, names, count, err);
+}
+
+static int zip_names(const char *path, char ***names, int *count, struct nc_error *err)
+{
+    return open_and_list(strlen, path, names, count, err);
+}
+
+static int read_whole(struct member *m, unsigned char **bytes, size_t *size, struct nc_error *err)
+{
+    unsigned char *block = malloc(m->size + 1);
+    if (!block)
+        return nc_fail(err, m->path, "%s: out of memory for %llu bytes", m->name,
+                       (unsigned long long)m->size);
+    if (read_bytes(m, block, m->size, err) != 0 || read_end(m, err) != 0) {
+        free(block);
+        return -1;
+    }
+    block[m->size] = 0;
+    *bytes = block;
+    *size = m->size;
+    return 0;
+}
+
+static int zip_read(const char *path, const char *member, unsigned char **bytes, size_t *size,
+                    struct nc_error *err)
+{
+    zip_t *zip = open_archive(path, ZIP_RDONLY, err);
+    if (!zip)
+        return -1;
+    struct member m = {.name = member, .path = path};
+    int result = open_member(zip, same_name, &m, err);
+    if (result == 0)
+        result = read_whole(&m, bytes, size, err);
+    if (m.file)
+        zip_fclose(m.file);
+    zip_discard(zip);
+    return result;
 }
 
 /* Adds one array, stored; its header must live until the archive is closed. */
@@ -278,8 +335,8 @@ static int write_archive(const char *name, const struct nc_named *arrays, int co
     return -1;
 }
 
-int nc_npz_write_plugin(const char *path, const struct nc_named *arrays, int count,
-                        struct nc_error *err)
+static int npz_write(const char *path, const struct nc_named *arrays, int count,
+                     struct nc_error *err)
 {
     char(*headers)[NC_NPY_HEADER_MAX] = calloc((size_t)count + 1, sizeof *headers);
     if (!headers)
@@ -292,3 +349,6 @@ int nc_npz_write_plugin(const char *path, const struct nc_named *arrays, int cou
     free(headers);
     return result;
 }
+
+const struct nc_npz_plugin nc_plugin_npz = {{NC_PLUGIN_ABI}, open_npz,  npz_names,
+                                            npz_write,       zip_names, zip_read};

@@ -1,0 +1,4 @@
+/* The importers; the first that recognises a file reads it. */
+#include "import/import.h"
+
+const Importer *const importers[] = {NULL};
