@@ -1,0 +1,114 @@
+/* Samples of an executable of `netcc build`: files opened and checked against the model. */
+#include "standalone/run.h"
+
+#include "fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int nc_run_ends_with(const char *text, const char *end)
+{
+    size_t a = strlen(text), b = strlen(end);
+    return a >= b && strcmp(text + a - b, end) == 0;
+}
+
+static int open_array(struct nc_array *out, const char *path, struct nc_error *err)
+{
+    int is_idx =
+        nc_run_ends_with(path, ".gz") || strstr(path, "-idx") || nc_run_ends_with(path, ".idx");
+    return is_idx ? nc_idx_open(out, path, err) : nc_npy_open(out, path, err);
+}
+
+/* The file of `NAME=FILE` or `FILE` and the port it is for, or -1. */
+static int port_of(struct nc_run *r, const char *text, const struct nc_port *ports, int count,
+                   const char **path)
+{
+    for (int i = 0; i < count; i++) {
+        size_t length = strlen(ports[i].name);
+        if (strncmp(text, ports[i].name, length) == 0 && text[length] == '=') {
+            *path = text + length + 1;
+            return i;
+        }
+    }
+    *path = text;
+    return count == 1 ? 0
+                      : nc_run_complain(r, "%s: say which of %d it is, as NAME=FILE", text, count);
+}
+
+static int fit_target(struct nc_run *r, int k, const char *path, struct nc_error *err)
+{
+    const struct nc_port *port = &r->model.targets[k];
+    int64_t classes = nc_sparse_classes(&r->model, k);
+    if (r->s->one_hot && nc_fit_one_hot(&r->targets[k], port, path, err) != 0)
+        return -1;
+    if (nc_fit_shape(&r->targets[k], port, path, err) != 0)
+        return -1;
+    return classes ? nc_fit_labels(&r->targets[k], classes, path, err) : 0;
+}
+
+static int open_side(struct nc_run *r, int is_target)
+{
+    const struct nc_files *files = is_target ? &r->options.targets : &r->options.inputs;
+    const struct nc_port *ports = is_target ? r->model.targets : r->model.inputs;
+    struct nc_array *arrays = is_target ? r->targets : r->inputs;
+    int count = is_target ? r->model.targets_count : r->model.inputs_count;
+    struct nc_error err;
+    for (int i = 0; i < files->count; i++) {
+        const char *path;
+        int at = port_of(r, files->items[i], ports, count, &path);
+        if (at < 0)
+            return -1;
+        if (arrays[at].rank)
+            return nc_run_complain(r, "'%s' is given twice", ports[at].name);
+        if (open_array(&arrays[at], path, &err) != 0 ||
+            (is_target ? fit_target(r, at, path, &err)
+                       : nc_fit_shape(&arrays[at], &ports[at], path, &err)) != 0)
+            return nc_run_fault(r, &err);
+        if (!r->samples.count)
+            r->samples.count = arrays[at].shape[0];
+        if (arrays[at].shape[0] != r->samples.count || !r->samples.count)
+            return nc_run_complain(r, "%s: %lld samples, not %lld", path,
+                                   (long long)arrays[at].shape[0], (long long)r->samples.count);
+    }
+    for (int i = 0; i < count; i++) {
+        if (!arrays[i].rank)
+            return nc_run_complain(r, "no samples of '%s'; see '%s --help'", ports[i].name,
+                                   r->program);
+    }
+    return 0;
+}
+
+static int draw_digits(struct nc_run *r, long count, unsigned seed)
+{
+    struct nc_error err;
+    if (nc_digits_make(&r->inputs[0], &r->targets[0], count, seed, &err) != 0 ||
+        nc_fit_shape(&r->inputs[0], &r->model.inputs[0], NULL, &err) != 0 ||
+        fit_target(r, 0, NULL, &err) != 0)
+        return nc_run_fault(r, &err);
+    r->samples.count = count;
+    return 0;
+}
+
+void nc_run_close(struct nc_run *r)
+{
+    for (int i = 0; r->inputs && i < r->model.inputs_count; i++)
+        nc_array_close(&r->inputs[i]);
+    for (int i = 0; r->targets && i < r->model.targets_count; i++)
+        nc_array_close(&r->targets[i]);
+    free(r->inputs);
+    free(r->targets);
+    r->inputs = r->targets = NULL;
+    r->samples = (struct nc_samples){0};
+}
+
+int nc_run_open(struct nc_run *r, int with_targets, long digits, unsigned seed)
+{
+    r->inputs = calloc((size_t)r->model.inputs_count + 1, sizeof *r->inputs);
+    r->targets = calloc((size_t)r->model.targets_count + 1, sizeof *r->targets);
+    if (!r->inputs || !r->targets)
+        return nc_run_complain(r, "out of memory");
+    r->samples = (struct nc_samples){r->inputs, r->targets, 0};
+    if (digits && !r->options.inputs.count && !r->options.targets.count)
+        return draw_digits(r, digits, seed);
+    return open_side(r, 0) == 0 && (!with_targets || open_side(r, 1) == 0) ? 0 : -1;
+}
