@@ -225,6 +225,28 @@ static bool read_initializer(Diag *diag, const Yaml *value, AttrValue *out)
     return read_attrs(diag, record->name, named.loc, record->attrs, NULL, named.args, &out->args);
 }
 
+/* {name: sizes, ...}; null: none */
+static bool read_shapes(Diag *diag, const AttrDef *def, const Yaml *value, AttrValue *out)
+{
+    if (yaml_is_null(value))
+        return true;
+    if (!expect_map(diag, value, def->key))
+        return false;
+    bool ok = true;
+    out->args = ARENA_ARRAY(diag->arena, AttrValue, value->count + 1);
+    out->count = value->count;
+    for (int i = 0; i < value->count; i++) {
+        const YamlPair *pair = &value->pairs[i];
+        AttrValue *shape = &out->args[i];
+        *shape = (AttrValue){.s = pair->key, .loc = pair->loc};
+        shape->list = ARENA_ARRAY(diag->arena, int64_t, MAX_RANK);
+        ok = yaml_ints(diag, pair->value, pair->key, 1, INT32_MAX, MAX_RANK, shape->list,
+                       &shape->count) &&
+             ok;
+    }
+    return ok;
+}
+
 static bool read_value(Diag *diag, const AttrDef *def, const Yaml *value, AttrValue *out)
 {
     out->loc = value->loc;
@@ -243,6 +265,10 @@ static bool read_value(Diag *diag, const AttrDef *def, const Yaml *value, AttrVa
         return read_activation(diag, def, value, out);
     case ATTR_INITIALIZER:
         return read_initializer(diag, value, out);
+    case ATTR_TEXT:
+        return yaml_string(diag, value, def->key, &out->s);
+    case ATTR_SHAPES:
+        return read_shapes(diag, def, value, out);
     case ATTR_POINTER:
     case ATTR_END:
         break;

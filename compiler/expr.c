@@ -14,8 +14,11 @@ typedef struct {
     const char *text;
     const char *at;
     Scope *scope;
+    int depth; /* of parentheses */
     bool failed;
 } Parser;
+
+enum { DEEPEST = 100 };
 
 void scope_set(Arena *arena, Scope *scope, const char *name, Node *node)
 {
@@ -208,7 +211,7 @@ static Node *sum(Parser *p)
     return x;
 }
 
-static Node *compare(Parser *p)
+static Node *comparison(Parser *p)
 {
     Node *x = sum(p);
     if (p->failed)
@@ -223,6 +226,16 @@ static Node *compare(Parser *p)
         return binary(p, OP_lt, sum(p), x);
     if (accept(p, "=="))
         return binary(p, OP_eq, x, sum(p));
+    return x;
+}
+
+static Node *compare(Parser *p)
+{
+    if (p->depth == DEEPEST)
+        return fail(p, "more than %d parentheses inside one another", DEEPEST);
+    p->depth++;
+    Node *x = comparison(p);
+    p->depth--;
     return x;
 }
 
@@ -246,7 +259,7 @@ static bool assignment(Parser *p, Node **last)
 
 Node *expr_build(Graph *graph, Diag *diag, Loc loc, const char *text, Scope *scope)
 {
-    Parser p = {graph, diag, loc, text, text, scope, false};
+    Parser p = {graph, diag, loc, text, text, scope, 0, false};
     Node *last = NULL;
     for (;;) {
         if (!assignment(&p, &last))

@@ -24,6 +24,10 @@ const char *attr_type_text(const AttrDef *def)
         return "activation";
     case ATTR_INITIALIZER:
         return "initializer";
+    case ATTR_TEXT:
+        return "text";
+    case ATTR_SHAPES:
+        return "{name: sizes}";
     default:
         return "value";
     }

@@ -66,6 +66,12 @@ static json_t *integers_schema(const AttrDef *def)
     return any_of(json_pack("[o, o]", integer_schema(def), list));
 }
 
+static json_t *sizes_schema(void)
+{
+    const AttrDef def = {"sizes", ATTR_INTS, NULL, "", 1, INT32_MAX, NULL};
+    return integers_schema(&def);
+}
+
 static json_t *choice_schema(const AttrDef *def)
 {
     json_t *words = json_array();
@@ -105,6 +111,10 @@ static json_t *value_schema(const AttrDef *def)
         return activation_schema(def);
     case ATTR_INITIALIZER:
         return reference("initializer");
+    case ATTR_TEXT:
+        return json_pack("{s: [s, s]}", "type", "string", "number");
+    case ATTR_SHAPES:
+        return json_pack("{s: s, s: o}", "type", "object", "additionalProperties", sizes_schema());
     default:
         return json_object();
     }

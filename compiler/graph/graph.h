@@ -26,13 +26,13 @@ typedef struct Param Param;
 typedef struct AttrValue AttrValue;
 
 struct AttrValue {
-    int64_t i;     /* int, bool, position of a choice */
-    double f;      /* number */
-    const char *s; /* choice, string */
-    int64_t *list; /* ints */
-    int count;     /* of list, or of args */
-    const Op *op;  /* activation: its op, and its arguments: */
-    AttrValue *args;
+    int64_t i;       /* int, bool, position of a choice */
+    double f;        /* number */
+    const char *s;   /* choice, string */
+    int64_t *list;   /* ints */
+    int count;       /* of list, or of args */
+    const Op *op;    /* activation: its op, and its arguments: */
+    AttrValue *args; /* shapes: one each, its name in s */
     const void *ptr; /* internal: a Param, a Graph */
     Loc loc;         /* of the value in the spec; no source for a default */
 };

@@ -36,6 +36,8 @@ static void print_attr(Str *out, const AttrDef *def, const AttrValue *value, con
         break;
     case ATTR_ACTIVATION:
     case ATTR_INITIALIZER:
+    case ATTR_TEXT:
+    case ATTR_SHAPES:
     case ATTR_END:
         bug("attribute %s cannot stand in a graph", def->key);
     }

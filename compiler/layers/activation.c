@@ -1,5 +1,5 @@
 /* Activations as layers. */
-#include "layers/layer.h"
+#include "layers/axes.h"
 
 #include "passes.h"
 
@@ -38,16 +38,20 @@ LAYER(leaky_relu) = {.record = {.name = "leaky_relu",
                      .build = build_same};
 
 static const AttrDef softmax_attrs[] = {
-    {"axis", ATTR_INT, "-1", "the axis that sums to 1; the last one", 0, 0, NULL}, ATTRS_END};
+    {"axis", ATTR_INT, "-1", "the axis that sums to 1", 0, 0, NULL}, ATTRS_END};
 
 static Node *build_softmax(LayerBuild *build)
 {
-    if (!last_axis_only(build))
+    int axis = layer_axis(build, "axis"), last = build->in[0]->shape.rank - 1, perm[MAX_RANK];
+    if (axis < 0)
         return NULL;
-    return node1(build->graph, OP_softmax, build->in[0]);
+    for (int i = 0; i <= last; i++)
+        perm[i] = i == axis ? last : i == last ? axis : i;
+    Node *y = node1(build->graph, OP_softmax, permute_axes(build->graph, build->in[0], perm));
+    return permute_axes(build->graph, y, perm);
 }
 
 LAYER(softmax) = {.record = {.name = "softmax",
-                             .doc = "exp(x) over its sum along the last axis.",
+                             .doc = "exp(x) over its sum along an axis.",
                              .attrs = softmax_attrs},
                   .build = build_softmax};

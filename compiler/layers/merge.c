@@ -1,15 +1,6 @@
 /* Layers that combine their inputs element by element. Shapes broadcast as in Keras: a shorter one
  * gets axes of 1 behind the batch. */
-#include "layers/layer.h"
-
-static Node *with_rank(Graph *graph, Node *x, int rank)
-{
-    Shape shape = {.rank = rank, .dim = {BATCH}};
-    int missing = rank - x->shape.rank;
-    for (int i = 1; i < rank; i++)
-        shape.dim[i] = i <= missing ? 1 : x->shape.dim[i - missing];
-    return reshape(graph, x, shape);
-}
+#include "layers/axes.h"
 
 /* The inputs at one rank, or NULL after an error. */
 static Node **aligned_inputs(LayerBuild *build)
@@ -20,7 +11,7 @@ static Node **aligned_inputs(LayerBuild *build)
     Node **list = ARENA_ARRAY(build->arena, Node *, build->inputs);
     Shape shape = {0};
     for (int i = 0; i < build->inputs; i++) {
-        list[i] = with_rank(build->graph, build->in[i], rank);
+        list[i] = align_rank(build->graph, build->in[i], rank);
         if (!shape_broadcast(i ? shape : list[i]->shape, list[i]->shape, &shape))
             return input_fault(build, "the shapes %s and %s do not fit together",
                                shape_text(build->arena, build->in[i - 1]->shape),

@@ -1,4 +1,5 @@
 /* Pooling, padding and upsampling of images, channels last. */
+#include "layers/axes.h"
 #include "layers/window.h"
 
 static const AttrDef pool_attrs[] = {
@@ -6,6 +7,7 @@ static const AttrDef pool_attrs[] = {
     {"strides", ATTR_INTS, "[]", "steps of the window; the window's size if not given", 1,
      INT32_MAX, NULL},
     ATTR_PADDING,
+    ATTR_PAD,
     ATTRS_END};
 
 static Node *pool(LayerBuild *build, OpKind op)
@@ -92,39 +94,15 @@ static const AttrDef padding_attrs[] = {
      NULL},
     ATTRS_END};
 
-static Node *pad_axis(Graph *graph, Node *x, int axis, int64_t before, int64_t after)
-{
-    Node *part[3];
-    int count = 0;
-    Shape shape = x->shape;
-    shape.dim[axis] = before;
-    if (before)
-        part[count++] = constant_of(graph, 0, shape);
-    part[count++] = x;
-    shape.dim[axis] = after;
-    if (after)
-        part[count++] = constant_of(graph, 0, shape);
-    AttrValue value = {.i = axis};
-    return count == 1 ? x : node_new(graph, OP_concatenate, count, part, &value);
-}
-
 static Node *build_zero_padding(LayerBuild *build)
 {
-    const AttrValue *pad = layer_attr(build, "padding");
-    if (!is_image(build))
+    Border border;
+    if (!is_image(build) || !read_border(build, "padding", &border))
         return NULL;
-    if (pad->count != 1 && pad->count != 2 && pad->count != 4) {
-        diag_error(build->diag, pad->loc, "padding: expected 1, 2 or 4 integers, found %d",
-                   pad->count);
-        return NULL;
-    }
-    int64_t top = pad->list[0], left = pad->list[pad->count - 1], bottom = top, right = left;
-    if (pad->count == 4) {
-        bottom = pad->list[1];
-        left = pad->list[2];
-    }
-    Node *y = pad_axis(build->graph, build->in[0], 1, top, bottom);
-    return pad_axis(build->graph, y, 2, left, right);
+    Node *y = build->in[0];
+    for (int i = 0; i < 2; i++)
+        y = pad_axis(build->graph, y, i + 1, border.before[i], border.after[i], 0);
+    return y;
 }
 
 LAYER(zero_padding2d) = {.record = {.name = "zero_padding2d",

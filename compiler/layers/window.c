@@ -11,23 +11,62 @@ bool read_pair(LayerBuild *build, const char *key, int64_t *out)
     return true;
 }
 
+bool read_border(LayerBuild *build, const char *key, Border *out)
+{
+    const AttrValue *pad = layer_attr(build, key);
+    const int64_t *list = pad->list;
+    if (pad->count != 1 && pad->count != 2 && pad->count != 4)
+        return diag_error(build->diag, pad->loc, "%s: expected 1, 2 or 4 integers, found %d", key,
+                          pad->count);
+    for (int i = 0; i < 2; i++) {
+        out->before[i] = pad->count == 4 ? list[2 * i] : list[pad->count == 2 ? i : 0];
+        out->after[i] = pad->count == 4 ? list[2 * i + 1] : out->before[i];
+    }
+    return true;
+}
+
+static int64_t window_span(const Window *w, int axis)
+{
+    return (w->kernel[axis] - 1) * w->dilation[axis] + 1;
+}
+
+static bool does_not_fit(LayerBuild *build, const Window *w)
+{
+    Shape x = build->in[0]->shape;
+    input_fault(build, "a window of %lld x %lld does not fit into %lld x %lld",
+                (long long)window_span(w, 0), (long long)window_span(w, 1), (long long)x.dim[1],
+                (long long)x.dim[2]);
+    return false;
+}
+
 /* Keras's 'same' puts the odd cell at the end. */
+static void place_same(Window *w, int axis, int64_t size)
+{
+    w->extent[axis] = (size - 1) / w->strides[axis] + 1;
+    int64_t cells = (w->extent[axis] - 1) * w->strides[axis] + window_span(w, axis) - size;
+    w->before[axis] = cells > 0 ? cells / 2 : 0;
+}
+
 bool place_window(LayerBuild *build, Window *w)
 {
     bool same = layer_attr(build, "padding")->i == 1;
-    Shape x = build->in[0]->shape;
+    Border border = {0};
+    const AttrValue *pad = layer_attr(build, "pad");
+    if (pad->count && !read_border(build, "pad", &border))
+        return false;
+    if (pad->count && same)
+        return diag_error(build->diag, pad->loc, "give either pad or padding: same, not both");
     for (int i = 0; i < 2; i++) {
-        int64_t size = x.dim[i + 1], span = (w->kernel[i] - 1) * w->dilation[i] + 1;
-        if (!same && span > size) {
-            input_fault(build, "a window of %lld x %lld does not fit into %lld x %lld",
-                        (long long)((w->kernel[0] - 1) * w->dilation[0] + 1),
-                        (long long)((w->kernel[1] - 1) * w->dilation[1] + 1), (long long)x.dim[1],
-                        (long long)x.dim[2]);
-            return false;
+        int64_t size = build->in[0]->shape.dim[i + 1], span = window_span(w, i);
+        int64_t room = size + border.before[i] + border.after[i];
+        if (same) {
+            place_same(w, i, size);
+            continue;
         }
-        w->extent[i] = same ? (size - 1) / w->strides[i] + 1 : (size - span) / w->strides[i] + 1;
-        int64_t padding = (w->extent[i] - 1) * w->strides[i] + span - size;
-        w->before[i] = same && padding > 0 ? padding / 2 : 0;
+        if (span > room)
+            return does_not_fit(build, w);
+        w->extent[i] = (room - span) / w->strides[i] + 1;
+        w->before[i] = border.before[i];
     }
     return true;
 }

@@ -21,6 +21,8 @@ typedef enum {
     ATTR_INTS,        /* a list; one integer stands for itself */
     ATTR_ACTIVATION,  /* an op with .activation, or {name: {arguments}}; null and linear: none */
     ATTR_INITIALIZER, /* a name of the initializers, or {name: {arguments}} */
+    ATTR_TEXT,        /* any text */
+    ATTR_SHAPES,      /* {name: sizes, ...} */
     ATTR_POINTER      /* never in a spec */
 } AttrType;
 

@@ -93,6 +93,20 @@ static void bind_matrix_transpose(KernelBuild *build, const Node *node)
     build->kernel->flops_fixed = (double)shape_row(x->shape);
 }
 
+/* The result's axes in runs that are adjacent in the input as well: where each starts. */
+static int transpose_runs(const AttrValue *perm, int *starts)
+{
+    int count = 0;
+    for (int i = 0; i < perm->count; i++) {
+        if (i && perm->list[i] == perm->list[i - 1] + 1)
+            continue;
+        if (count == 4)
+            bug("transpose of more than four runs of axes");
+        starts[count++] = i;
+    }
+    return count;
+}
+
 static void bind_transpose(KernelBuild *build, const Node *node)
 {
     const AttrValue *perm = attr(node, "perm");
@@ -101,14 +115,20 @@ static void bind_transpose(KernelBuild *build, const Node *node)
         bind_matrix_transpose(build, node);
         return;
     }
-    if (perm->count > 4)
-        bug("transpose of rank %d", perm->count);
     CopyLoops loops;
+    int from[4], count = transpose_runs(perm, from);
     for (int i = 0; i < 4; i++) {
-        int axis = i - (4 - perm->count);
-        loops.extent[i] = axis < 0 ? "1" : extent_text(build->arena, node->shape, axis, axis + 1);
-        loops.to[i] = axis < 0 ? "0" : stride_text(build->arena, node->shape, axis);
-        loops.from[i] = axis < 0 ? "0" : stride_text(build->arena, x, (int)perm->list[axis]);
+        int run = i - (4 - count);
+        if (run < 0) {
+            loops.extent[i] = "1";
+            loops.to[i] = loops.from[i] = "0";
+            continue;
+        }
+        int to = run + 1 < count ? from[run + 1] : perm->count;
+        int last = (int)perm->list[to - 1];
+        loops.extent[i] = extent_text(build->arena, node->shape, from[run], to);
+        loops.to[i] = stride_text(build->arena, node->shape, to - 1);
+        loops.from[i] = stride_text(build->arena, x, last);
     }
     bind_copy(build, &loops, "0", "0", x);
 }
@@ -123,7 +143,7 @@ OP(transpose) = {.name = "transpose",
                  .infer = infer_transpose,
                  .gradient = gradient_transpose,
                  .bind = bind_transpose,
-                 .sample = "{in: [[n, 2, 3]], perm: [1, 0, 2]}"};
+                 .sample = "{in: [[2, n, 2, 3, 2]], perm: [1, 3, 4, 0, 2]}"};
 
 /* slice and concatenate along one axis: [outer, axis, inner]. */
 static const AttrDef slice_attrs[] = {{"axis", ATTR_INT, NULL, "", 0, 0, NULL},
