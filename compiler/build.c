@@ -180,8 +180,10 @@ bool build(Model *model)
         return false;
     ok = read_inputs(&state) && ok;
     ok = read_scaling(&state, data) && ok;
+    ok = read_train_rules(&state, train) && ok;
     if (!model->inputs_count || !read_layers(&state) || !build_predict(&state))
         return false; /* what follows needs the outputs' shapes */
+    ok = check_train_rules(&state) && ok;
     ok = read_train(&state, train) && ok;
     ok = read_sources(&state, data) && ok;
     add_metadata(&state);

@@ -25,6 +25,7 @@ static Node *input_state(Build *build, Graph *graph, const Port *port, const cha
     Param *param =
         model_param(build->model, name, shape_of(1, &port->shape.dim[port->shape.rank - 1]));
     param->role = NC_ROLE_MOVING;
+    param->frozen = true;
     param->init = (struct nc_init){NC_INIT_CONSTANT, value, 0};
     param->loc = port->loc;
     return read_param(graph, param);
@@ -114,7 +115,7 @@ static Node *build_layer(Build *build, const LayerSpec *spec, const GraphParts *
                         .name = spec->name,
                         .loc = spec->loc,
                         .attrs = spec->attrs,
-                        .trainable = spec->trainable,
+                        .trainable = layer_trains(build->model, spec->name, spec->trainable),
                         .in = in,
                         .origins = origins,
                         .inputs = spec->inputs,

@@ -12,8 +12,15 @@ const AttrDef train_attrs[] = {
      NULL},
     ATTRS_END};
 
-const char *const train_other_keys[] = {"loss",           "loss_weights", "optimizer", "metrics",
-                                        "early_stopping", "checkpoint",   NULL};
+const char *const train_other_keys[] = {"loss",
+                                        "loss_weights",
+                                        "optimizer",
+                                        "metrics",
+                                        "early_stopping",
+                                        "checkpoint",
+                                        "freeze",
+                                        "learning_rate_multipliers",
+                                        NULL};
 
 const AttrDef stopping_attrs[] = {
     {"patience", ATTR_INT, "0", "epochs without improvement after which it ends", 0, INT32_MAX,

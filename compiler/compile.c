@@ -7,8 +7,8 @@
 #include "passes.h"
 #include "train.h"
 
-const char *const pass_names[] = {"build", "autodiff", "expand", "simplify", "layout",
-                                  "fuse",  "schedule", "plan",   "emit",     NULL};
+const char *const pass_names[] = {"build", "autodiff", "expand", "fold", "simplify", "layout",
+                                  "fuse",  "schedule", "plan",   "emit", NULL};
 
 typedef struct {
     const CompileOptions *options;
@@ -144,6 +144,12 @@ Program *compile_model(Model *model, const CompileOptions *options)
     for (int i = 0; i < 4; i++) {
         Graph **graph = graph_slot(model, i);
         if (*graph)
+            *graph = fold(*graph, *graph == model->predict);
+    }
+    after_graphs(&c, "fold");
+    for (int i = 0; i < 4; i++) {
+        Graph **graph = graph_slot(model, i);
+        if (*graph)
             graphs[count++] = *graph = simplify(*graph);
     }
     after_graphs(&c, "simplify");
@@ -191,6 +197,7 @@ Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options)
                      .spec_path = options->spec_path,
                      .spec = spec,
                      .reads_data = options->reads_data,
+                     .thawed = options->thaw,
                      .weights_path = options->weights};
     return build(model) && !diag->errors ? model : NULL;
 }

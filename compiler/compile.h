@@ -22,6 +22,7 @@ typedef struct {
     const char *dump_after; /* a pass name, or NULL */
     Str *dump;              /* where the dump goes */
     bool check;             /* for `netcc check`: in double */
+    bool thaw;              /* as if the spec froze nothing */
     bool reads_data;        /* the data section's files must exist */
     const char *weights;    /* --weights: they may tell of a table; or NULL */
 } CompileOptions;

@@ -37,7 +37,8 @@ typedef struct {
     Model *model;
     Graph *graph;
     const OptimizerUse *use;
-    Node *learning_rate, *step;
+    Node *base_rate, *learning_rate; /* of the optimizer; of the parameter at hand */
+    Node *step;
     Node *clip; /* factor of global_clipnorm, or NULL */
 } Updater;
 
@@ -133,6 +134,15 @@ static Node *next_of(Updater *u, const Scope *scope, const char *name)
     return scope_get(scope, arena_printf(u->graph->arena, "%s'", name));
 }
 
+/* The learning rate of one parameter */
+static Node *rate_of(Updater *u, const Param *param)
+{
+    double factor = parameter_rate(u->model, param->name);
+    if (factor == 1)
+        return u->base_rate;
+    return node2(u->graph, OP_mul, u->base_rate, constant(u->graph, factor));
+}
+
 static void update_one(Updater *u, const Param *param, Node *p, Node *gradient)
 {
     const Optimizer *optimizer = u->use->optimizer;
@@ -140,6 +150,7 @@ static void update_one(Updater *u, const Param *param, Node *p, Node *gradient)
     Param *state[4] = {0};
     graph->layer = param->name;
     graph->loc = param->loc;
+    u->learning_rate = rate_of(u, param);
     Scope scope = update_scope(u, decayed(u, p), clipped(u, gradient));
     for (int i = 0; i < 4 && optimizer->slots[i].name; i++) {
         const Slot *slot = &optimizer->slots[i];
@@ -161,7 +172,7 @@ static void update_all(Model *model, Graph *graph, const Phase *phase, Node *con
     Updater u = {.model = model, .graph = graph, .use = phase->optimizer};
     graph->layer = phase->optimizer->optimizer->record.name;
     graph->loc = (Loc){0};
-    u.learning_rate = read_hyper(graph, "learning_rate");
+    u.base_rate = read_hyper(graph, "learning_rate");
     u.step = read_hyper(graph, "iteration");
     u.clip = global_factor(&u, gradients, phase->wanted_count);
     for (int i = 0; i < phase->wanted_count; i++) {

@@ -119,7 +119,7 @@ static void place_cone(Grouping *g, const Group *group, const Node *node)
     if (g->placed_for[node->id] == group)
         return;
     g->placed_for[node->id] = group;
-    for (int i = 0; i < node->inputs; i++) {
+    for (int i = node->inputs - 1; i >= 0; i--) { /* the last may take the ones before along */
         const Node *base = base_of(node->in[i]);
         if (!g->pending[base->id])
             continue;

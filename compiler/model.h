@@ -69,6 +69,15 @@ typedef struct {
     bool save_best_only; /* false: those of every epoch are kept */
 } TrainOptions;
 
+/* What a pattern of the spec says of the layers and parameters that it matches. */
+typedef enum { RULE_FREEZE, RULE_UNFREEZE, RULE_RATE } RuleKind;
+typedef struct {
+    RuleKind kind;
+    const char *pattern;
+    Loc loc;
+    double rate; /* of RULE_RATE: a factor of the learning rate */
+} TrainRule;
+
 typedef struct Model Model;
 struct Model {
     Arena *arena;
@@ -76,6 +85,7 @@ struct Model {
     const char *spec_path;
     const Yaml *spec;
     bool reads_data; /* the data section's files must exist */
+    bool thawed;     /* everything trains, whatever the spec says: for comparisons */
     const char *name;
 
     Port *inputs, *outputs, *targets; /* targets: one per output with a loss */
@@ -86,6 +96,8 @@ struct Model {
     int metrics_count;
 
     TrainOptions train_options;
+    TrainRule *rules;
+    int rules_count;
     bool one_hot; /* whole-number labels become rows of 0 and 1 where a target is such rows */
     DataSource train_data, test_data, validation_data;
     double validation_split;  /* share of data.train that validates; 0: none */
@@ -106,6 +118,12 @@ struct Model {
      * train, eval and grad are NULL where the spec has no train section. */
     Graph *predict, *train, *eval, *grad;
 };
+
+/* build_trainable.c: does a layer train, or a parameter, of which the spec itself says `own`, or its
+ * layer `layer`; and the factor of its learning rate. */
+bool layer_trains(const Model *model, const char *layer, bool own);
+bool parameter_trains(const Model *model, const char *parameter, bool layer);
+double parameter_rate(const Model *model, const char *parameter);
 
 /* build: the tree becomes graphs. false after errors (in diag). Data files are not opened. */
 bool build(Model *model);

@@ -18,6 +18,8 @@ Node *apply_op(Graph *graph, const Op *op, Node *const *in, int inputs, const At
 /* Each yields a new graph. */
 Graph *expand(const Graph *graph);
 Graph *simplify(const Graph *graph);
+/* `inference`: no parameter changes while the graph is in use. */
+Graph *fold(const Graph *graph, bool inference);
 
 /* layout.c: a layout for every node, by id; NULL entries are row-major. */
 const Layout **lay_out(const Graph *graph, Arena *arena);

@@ -22,14 +22,17 @@ typedef struct {
 typedef struct {
     long batch;
     int64_t param, state, arena;
+    double multiply_adds; /* per sample of a full batch */
 } Costs;
 
 typedef struct {
     Row *rows;
     int count;
     int64_t parameters, trainable;
+    int64_t weights; /* parameters that could be trainable */
     double multiply_adds;
     Costs inference, training; /* batch 0: no training */
+    Costs unfrozen;            /* training if nothing were frozen; batch 0: nothing is */
 } Summary;
 
 static Row *row_of(Arena *arena, Summary *s, const char *name)
@@ -63,6 +66,7 @@ static void add_parameters(Summary *s, const Model *model)
         int64_t elements = shape_row(p->shape);
         s->parameters += elements;
         s->trainable += p->trainable ? elements : 0;
+        s->weights += p->role == NC_ROLE_WEIGHT ? elements : 0;
         for (int k = 0; k < s->count; k++) {
             size_t length = strlen(s->rows[k].name);
             if (!strncmp(p->name, s->rows[k].name, length) && p->name[length] == '/')
@@ -103,6 +107,8 @@ static Costs costs_of(const Program *program)
         arena = eval->arena_elements;
     c.arena = block_bytes(arena);
     c.state = train ? block_bytes(program->state_elements) : 0;
+    Work work = train ? entry_products(train) : (Work){0, 0};
+    c.multiply_adds = (work.row + work.fixed / (double)c.batch) / 2;
     return c;
 }
 
@@ -116,19 +122,26 @@ static void summarise(const Job *job, Summary *s)
 }
 
 /* The graphs were used up: the spec is read again. */
-static bool summarise_training(const Args *args, Summary *s)
+static bool training_costs(const Args *args, bool thaw, Costs *out)
 {
     Job job;
     job_prepare(&job, args);
+    job.options.thaw = thaw;
     bool good = job_read(&job) && job_compile(&job, 0, NC_PREDICTS | NC_TRAINS | NC_EVALUATES);
     if (good)
-        s->training = costs_of(job.program);
+        *out = costs_of(job.program);
     return job_end(&job, good) == EXIT_DONE;
 }
 
-static int64_t training_bytes(const Summary *s)
+static bool summarise_training(const Args *args, Summary *s)
 {
-    return s->training.param + s->training.state + s->training.arena;
+    return training_costs(args, false, &s->training) &&
+           (s->trainable == s->weights || training_costs(args, true, &s->unfrozen));
+}
+
+static int64_t training_bytes(const Costs *c)
+{
+    return c->param + c->state + c->arena;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------- */
@@ -146,6 +159,16 @@ static const char *row_shape(Arena *arena, const Row *row)
     return row->last ? shape_text(arena, row->last->shape) : "";
 }
 
+static void print_training(Arena *a, const char *what, const Costs *c)
+{
+    if (c->batch)
+        printf("%-14s %s of RAM in batches of %ld: parameters %s, optimizer %s, scratch %s; "
+               "%.0f multiply-adds per sample\n",
+               what, size_text(a, (double)training_bytes(c)), c->batch,
+               size_text(a, (double)c->param), size_text(a, (double)c->state),
+               size_text(a, (double)c->arena), c->multiply_adds);
+}
+
 static void print_plain(const Job *job, const Summary *s)
 {
     Arena *a = job->arena;
@@ -160,12 +183,17 @@ static void print_plain(const Job *job, const Summary *s)
     printf("multiply-adds  %.0f per sample\n", s->multiply_adds);
     printf("inference      %s of flash, %s of RAM, one sample a call\n",
            size_text(a, (double)s->inference.param), size_text(a, (double)s->inference.arena));
-    if (s->training.batch)
-        printf(
-            "training       %s of RAM in batches of %ld: parameters %s, optimizer %s, scratch %s\n",
-            size_text(a, (double)training_bytes(s)), s->training.batch,
-            size_text(a, (double)s->training.param), size_text(a, (double)s->training.state),
-            size_text(a, (double)s->training.arena));
+    print_training(a, "training", &s->training);
+    print_training(a, "unfrozen", &s->unfrozen);
+}
+
+static void print_training_json(const char *what, const Costs *c)
+{
+    if (c->batch)
+        printf(",\"%s\":{\"batch\":%ld,\"param_bytes\":%lld,\"state_bytes\":%lld,"
+               "\"arena_bytes\":%lld,\"ram_bytes\":%lld,\"multiply_adds\":%.0f}",
+               what, c->batch, (long long)c->param, (long long)c->state, (long long)c->arena,
+               (long long)training_bytes(c), c->multiply_adds);
 }
 
 static void print_json(const Job *job, const Summary *s)
@@ -184,11 +212,8 @@ static void print_json(const Job *job, const Summary *s)
            (long long)s->parameters, (long long)s->trainable, s->multiply_adds);
     printf("\"inference\":{\"batch\":%ld,\"flash_bytes\":%lld,\"ram_bytes\":%lld}",
            s->inference.batch, (long long)s->inference.param, (long long)s->inference.arena);
-    if (s->training.batch)
-        printf(",\"training\":{\"batch\":%ld,\"param_bytes\":%lld,\"state_bytes\":%lld,"
-               "\"arena_bytes\":%lld,\"ram_bytes\":%lld}",
-               s->training.batch, (long long)s->training.param, (long long)s->training.state,
-               (long long)s->training.arena, (long long)training_bytes(s));
+    print_training_json("training", &s->training);
+    print_training_json("unfrozen", &s->unfrozen);
     puts("}");
 }
 

@@ -93,6 +93,7 @@ struct Param {
     Shape shape;
     struct nc_init init;
     bool trainable;
+    bool frozen; /* no training step changes it */
     const Layout *layout;
     int64_t offset; /* elements from the start of its block */
     Loc loc;

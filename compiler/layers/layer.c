@@ -68,7 +68,8 @@ Node *layer_weight(LayerBuild *build, const char *suffix, Shape shape, const cha
     if (!param)
         return NULL;
     param->role = NC_ROLE_WEIGHT;
-    param->trainable = build->trainable;
+    param->trainable = parameter_trains(build->model, param->name, build->trainable);
+    param->frozen = !param->trainable;
     return read_param(build->graph, param);
 }
 
@@ -78,6 +79,7 @@ Node *layer_state(LayerBuild *build, const char *suffix, Shape shape, const char
     if (!param)
         return NULL;
     param->role = NC_ROLE_MOVING;
+    param->frozen = !build->trainable;
     return read_param(build->graph, param);
 }
 

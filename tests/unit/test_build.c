@@ -314,6 +314,46 @@ static void freezes_layers(void **state)
     assert_int_equal(model->grad->outputs_count, 1 + 2 + 1);
 }
 
+static bool trains(const Model *model, const char *name)
+{
+    return param_named(model, name)->trainable;
+}
+
+static void freezes_by_patterns(void **state)
+{
+    (void)state;
+    Model *model = build_text(
+        "input: [4]\nlayers:\n"
+        "  - dense: {units: 3, name: stem}\n"
+        "  - batch_normalization: {name: stem_bn}\n"
+        "  - dense: {units: 3, name: body}\n"
+        "  - batch_normalization: {name: body_bn}\n"
+        "  - dense: {units: 2, name: head}\n"
+        "train: {loss: mse, optimizer: sgd, freeze: ['stem*', body/bias, 'body_bn/*']}\n");
+    assert_false(trains(model, "stem/kernel"));
+    assert_false(trains(model, "stem_bn/gamma"));
+    assert_true(trains(model, "body/kernel"));
+    assert_false(trains(model, "body/bias"));
+    assert_false(trains(model, "body_bn/beta"));
+    assert_true(param_named(model, "body_bn/moving_mean")->frozen);
+    assert_true(trains(model, "head/kernel") && trains(model, "head/bias"));
+    assert_int_equal(model->train->updates_count, 3); /* no moving statistics */
+}
+
+static void multiplies_learning_rates(void **state)
+{
+    (void)state;
+    Model *model =
+        build_text("input: [4]\nlayers:\n"
+                   "  - dense: {units: 3, name: body}\n"
+                   "  - dense: {units: 2, name: head}\n"
+                   "train: {loss: mse, optimizer: sgd,\n"
+                   "  learning_rate_multipliers: {'*': 0.5, 'body*': 0.1, '*/bias': 3}}\n");
+    assert_true(parameter_rate(model, "body/kernel") == 0.1);
+    assert_true(parameter_rate(model, "body/bias") == 3);
+    assert_true(parameter_rate(model, "head/kernel") == 0.5);
+}
+
 static void keeps_slots_that_are_used(void **state)
 {
     static const struct {
@@ -603,6 +643,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(shapes_convolutions_as_keras, setup, teardown),
         cmocka_unit_test_setup_teardown(initializes_as_keras, setup, teardown),
         cmocka_unit_test_setup_teardown(freezes_layers, setup, teardown),
+        cmocka_unit_test_setup_teardown(freezes_by_patterns, setup, teardown),
+        cmocka_unit_test_setup_teardown(multiplies_learning_rates, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_slots_that_are_used, setup, teardown),
         cmocka_unit_test_setup_teardown(resolves_accuracy, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_data, setup, teardown),

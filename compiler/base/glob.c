@@ -1,0 +1,41 @@
+/* Patterns over names. Where a later part does not fit, only the last `*` takes one more character:
+ * the time is bounded by the product of both lengths. */
+#include "base/glob.h"
+
+#include <string.h>
+
+static bool match(const char *pattern, const char *text, const char *end)
+{
+    const char *star = NULL, *from = NULL;
+    while (text < end) {
+        if (*pattern == '*') {
+            star = pattern++;
+            from = text;
+        } else if (*pattern == '?' || *pattern == *text) {
+            pattern++;
+            text++;
+        } else if (star) {
+            pattern = star + 1;
+            text = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return !*pattern;
+}
+
+bool glob_match(const char *pattern, const char *text)
+{
+    return match(pattern, text, text + strlen(text));
+}
+
+bool glob_match_path(const char *pattern, const char *name)
+{
+    for (const char *slash = name; (slash = strchr(slash, '/')); slash++) {
+        if (match(pattern, name, slash))
+            return true;
+    }
+    return glob_match(pattern, name);
+}

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Transfer learning as a user meets it: freezing, learning rates by pattern. NETCC names the program to
+# test.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
+here=$PWD
+root=$(cd ../.. && pwd) || exit 2
+netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+[ -x "$netcc" ] || { echo "transfer: $netcc is not there; run make" >&2; exit 2; }
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+export NETCC_CACHE=$folder/cache HOME=$folder/home
+export NETCC_PLUGINS=${NETCC_PLUGINS:-$(dirname "$netcc")}
+unset XDG_CACHE_HOME NETCC_ISA
+mkdir "$HOME"
+cd "$folder" || exit 2
+
+passed=0
+failed=0
+check() { # NAME CONDITION... : ok where the command CONDITION succeeds
+    local name=$1
+    shift
+    if "$@" >/dev/null 2>&1; then
+        passed=$((passed + 1))
+        echo "ok   transfer/$name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL transfer/$name: $*"
+        head -3 err | sed 's/^/     /'
+    fi
+}
+exits() { # NAME CODE COMMAND... : stdout to `out`, stderr to `err`
+    local name=$1 wanted=$2
+    shift 2
+    "$@" >out 2>err
+    check "$name" test $? -eq "$wanted"
+}
+lacks() { # FILE PATTERN
+    ! grep -qE -e "$2" "$1"
+}
+number() { # OBJECT KEY: in the object OBJECT of `out`
+    grep -oE "\"$1\":\{[^}]*\}" out | grep -oE "\"$2\":[-0-9.e+]+" | cut -d: -f2
+}
+
+# ---- freezing -------------------------------------------------------------------------------------
+
+freeze=$here/freeze.yaml
+exits "dump" 0 "$netcc" dump "$freeze" --after plan
+sed -n '/^train:/,/^eval:/p' out >frozen
+check "frozen layers run forward" grep -q 'conv2d .*weights.body/kernel' frozen
+check "no backward kernel of a frozen layer" lacks frozen '_grad|(transpose|copy|reduce_columns) .*# (stem|body)'
+check "no optimizer state of a frozen layer" lacks frozen 'state\.(stem|body)'
+check "nothing frozen is written" lacks frozen '-> .*(weights|state)\.(stem|body)'
+exits "dump without freezing" 0 "$netcc" dump "$freeze" --set train.freeze=null --after plan
+sed -n '/^train:/,/^eval:/p' out >whole
+check "which has them otherwise" grep -q 'conv2d_kernel_grad.*# stem' whole
+exits "summary" 0 "$netcc" summary "$freeze" --json
+for key in state_bytes arena_bytes ram_bytes multiply_adds; do
+    check "less $key" test "$(number training $key)" -lt "$(number unfrozen $key)"
+done
+exits "summary without freezing" 0 "$netcc" summary "$freeze" --set train.freeze=null --json
+check "nothing to compare with" lacks out unfrozen
+
+echo "transfer: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
