@@ -32,7 +32,7 @@ static int list_length(const char *const *list)
     return count;
 }
 
-static bool listed(const char *const *list, const char *word)
+bool listed(const char *const *list, const char *word)
 {
     for (; list && *list; list++) {
         if (!strcmp(*list, word))

@@ -32,6 +32,8 @@ const Record *read_record(Diag *diag, const Yaml *value, const Family *family, N
 bool read_attrs(Diag *diag, const char *owner, Loc loc, const AttrDef *defs,
                 const char *const *also, const Yaml *value, AttrValue **out);
 
+/* Is the word in a list that ends with NULL? The list may be NULL. */
+bool listed(const char *const *list, const char *word);
 /* Every key of a map must be in `keys` (ends with NULL). */
 bool check_keys(Diag *diag, const Yaml *map, const char *what, const char *const *keys);
 /* The place of a key of a map. */

@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-const char *const top_keys[] = {"name",   "input", "inputs", "outputs",
+const char *const top_keys[] = {"name",   "input", "inputs", "outputs", "blocks",
                                 "layers", "train", "data",   NULL};
 
 /* clang-format off */

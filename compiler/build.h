@@ -8,16 +8,75 @@
 /* A tensor by position: the inputs first, then the layers in their order. */
 typedef int Position;
 
+/* What stands at a position behind the inputs: a layer, or, while the list is read, another name of
+ * the tensor that it reads. */
+typedef enum { ENTRY_LAYER, ENTRY_LEFT_OUT, ENTRY_BLOCK_INPUT, ENTRY_BLOCK } EntryKind;
+
 typedef struct {
-    const Layer *layer;
+    EntryKind kind;
+    const Layer *layer; /* of an ENTRY_LAYER */
     const char *name;
-    Loc loc; /* of the layer's kind in the spec */
+    const char *scope; /* names in `from` are SCOPE_name; NULL: they are whole */
+    Loc loc;           /* of the layer's kind in the spec */
     const AttrValue *attrs;
     bool trainable;
+    bool needs_from;  /* it is the first of several inputs' readers */
     const Yaml *from; /* NULL: the tensor before */
     Position *in;
     int inputs;
 } LayerSpec;
+
+typedef struct {
+    const Source *block, *use;
+} SourcePair;
+
+/* One use of a block: what its parameters stand for there, and where it is. */
+typedef struct {
+    const char **names;
+    const Yaml **values;
+    int count;
+    Loc loc;
+    const char *note;    /* what messages about the block's text say of this use */
+    SourcePair *sources; /* that its copies point into */
+    int sources_count;
+} BlockUse;
+
+/* A sub-network that layers may name. */
+typedef struct {
+    const char *name;
+    Loc loc;
+    const Yaml *parameters; /* a map, null for what a use must give; or NULL */
+    const char **inputs;
+    int inputs_count;
+    const Yaml *layers;
+    bool open;   /* being written out: it cannot stand inside itself */
+    bool used;   /* somewhere */
+    bool faulty; /* one use has told of its errors */
+} Block;
+
+/* The list that an entry stands in: the spec's, or a block's at one use. */
+typedef struct {
+    const char *scope; /* name of the use; NULL: the spec's list */
+    BlockUse *use;     /* or NULL */
+    bool trainable;
+    int *seen; /* by kind of layer, then by block: those without a name so far */
+} Place;
+
+/* One item of a list of layers. */
+typedef struct {
+    const Place *place;
+    Named named;
+    const Layer *layer; /* or */
+    Block *block;
+    const Yaml *name, *from, *first;
+    bool trainable, kept;
+    int64_t repeat;
+} Item;
+
+typedef struct {
+    const char *name;
+    Position position;
+} NamedPosition;
 
 typedef struct {
     const Loss *loss;
@@ -47,8 +106,13 @@ typedef struct {
     Model *model;
     Arena *arena;
     Diag *diag;
+    Block *blocks;
+    int blocks_count;
+    int copies;  /* nodes of the spec's tree that uses of blocks have made */
+    int stacked; /* entries that blocks and `repeat` have made */
     LayerSpec *layers;
     int layers_count;
+    NamedPosition *names; /* of inputs and layers, sorted */
     Position *outputs;    /* one per model->outputs */
     double scale, offset; /* of every input */
     double target_scale;  /* of numeric targets */
@@ -63,6 +127,21 @@ typedef struct {
     Node **inputs;  /* as the caller hands them in */
     Node **outputs; /* the model's */
 } GraphParts;
+
+/* build_values.c: a block's text at one use, with its parameters put in; NULL after an error. */
+Yaml *yaml_in_use(Build *build, BlockUse *use, const Yaml *node);
+Loc loc_in_use(Build *build, BlockUse *use, Loc loc);
+
+/* build_blocks.c: `blocks`, and one use of a block with all that is in it. */
+bool read_blocks(Build *build);
+Block *find_block(const Build *build, const char *name);
+bool use_block(Build *build, const Item *item, const Yaml *args, const char *name, int repetition);
+bool check_blocks_used(Build *build);
+
+/* build_list.c: `layers` as a flat list of entries. */
+bool read_list(Build *build, const Place *place, const Yaml *list);
+Place place_new(Build *build, const char *scope, BlockUse *use, bool trainable);
+void add_entry(Build *build, LayerSpec entry);
 
 /* build_layers.c: `layers` and `outputs`. */
 bool read_layers(Build *build);
@@ -103,6 +182,7 @@ extern const AttrDef train_attrs[], stopping_attrs[], checkpoint_attrs[];
 extern const AttrDef scaling_attrs[], csv_attrs[], digits_attrs[], spiral_attrs[];
 extern const char *const top_keys[];
 extern const char *const layer_own_keys[];
+extern const char *const block_keys[];
 extern const char *const train_other_keys[];
 extern const char *const watch_keys[];
 extern const char *const data_section_keys[];

@@ -1,29 +1,9 @@
-/* Reading the list of layers: kinds, names, attributes, who reads whom. */
+/* Connecting the layers: names, who reads whom, outputs. Entries that only are other names of tensors
+ * end here. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "build.h"
-
-/* What Keras has and this build lacks; a layer that exists is found before. */
-/* clang-format off */
-static const char *const keras_layers[] = {
-    "alpha_dropout", "average_pooling1d", "average_pooling2d", "average_pooling3d",
-    "bidirectional", "category_encoding", "center_crop", "conv1d", "conv1d_transpose", "conv2d",
-    "conv2d_transpose", "conv3d", "conv3d_transpose", "conv_lstm2d", "cropping1d", "cropping2d",
-    "depthwise_conv1d", "depthwise_conv2d", "dot", "einsum_dense", "embedding",
-    "gaussian_dropout", "gaussian_noise", "global_average_pooling1d",
-    "global_average_pooling2d", "global_max_pooling1d", "global_max_pooling2d",
-    "group_normalization", "group_query_attention", "gru", "gru_cell", "layer_normalization",
-    "lstm", "lstm_cell", "masking", "max_pooling1d", "max_pooling2d", "max_pooling3d",
-    "multi_head_attention", "permute", "prelu", "random_contrast", "random_crop", "random_flip",
-    "random_rotation", "random_translation", "random_zoom", "repeat", "repeat_vector",
-    "resizing", "rms_normalization", "rnn", "separable_conv1d", "separable_conv2d",
-    "spatial_dropout1d", "spatial_dropout2d", "spectral_normalization", "time_distributed",
-    "unit_normalization", "up_sampling1d", "up_sampling2d", "zero_padding1d", "zero_padding2d",
-    NULL
-};
-/* clang-format on */
-
-const char *const layer_own_keys[] = {"name", "from", "trainable", NULL};
 
 Origin origin_of(const Build *build, Position position)
 {
@@ -39,98 +19,37 @@ static int positions_count(const Build *build)
     return build->model->inputs_count + build->layers_count;
 }
 
-static Position find_position(const Build *build, const char *name)
-{
-    for (Position p = 0; p < positions_count(build); p++) {
-        if (!strcmp(origin_of(build, p).name, name))
-            return p;
-    }
-    return -1;
-}
-
-/* One item of the list */
-
-static bool unknown_layer(Build *build, const Named *named)
-{
-    for (int i = 0; keras_layers[i]; i++) {
-        if (!strcmp(keras_layers[i], named->name))
-            return diag_error(build->diag, named->loc, "layer '%s' is not in this build",
-                              named->name);
-    }
-    const Op *op = op_find(named->name);
-    if (op && op->activation)
-        return diag_error(build->diag, named->loc,
-                          "'%s' is an activation, not a layer; write `activation: %s`", named->name,
-                          named->name);
-    return record_unknown(build->diag, named->loc, &layers, named->name);
-}
-
-static bool read_own_keys(Build *build, const Yaml *args, LayerSpec *spec)
-{
-    spec->trainable = true;
-    if (!args || args->kind != YAML_MAP)
-        return true;
-    const Yaml *name = yaml_get(args, "name"), *trainable = yaml_get(args, "trainable");
-    spec->from = yaml_get(args, "from");
-    if (trainable && !yaml_bool(build->diag, trainable, "trainable", &spec->trainable))
-        return false;
-    return !name || (yaml_string(build->diag, name, "name", &spec->name) &&
-                     check_name(build->diag, name->loc, "the layer", spec->name));
-}
-
-static bool read_layer(Build *build, const Yaml *item, LayerSpec *spec)
-{
-    Named named;
-    if (!read_named(build->diag, item, "layer", &named))
-        return false;
-    const Record *record = record_find(&layers, named.name);
-    if (!record)
-        return unknown_layer(build, &named);
-    spec->layer = (const Layer *)record;
-    spec->loc = named.loc;
-    AttrValue *attrs;
-    const char *owner = arena_printf(build->arena, "layer '%s'", record->name);
-    bool ok = read_own_keys(build, named.args, spec);
-    ok = read_attrs(build->diag, owner, named.loc, record_attrs(record), layer_own_keys, named.args,
-                    &attrs) &&
-         ok;
-    spec->attrs = attrs;
-    return ok;
-}
-
-static bool read_list(Build *build, const Yaml *list)
-{
-    if (list->kind != YAML_LIST || !list->count)
-        return diag_error(build->diag, list->loc, "layers: expected a list of layers, found %s",
-                          list->kind == YAML_LIST ? "an empty one"
-                                                  : yaml_describe(build->arena, list));
-    bool ok = true;
-    for (int i = 0; i < list->count; i++) {
-        LayerSpec spec = {0};
-        ok &= read_layer(build, list->items[i], &spec);
-        ARENA_PUSH(build->arena, build->layers, build->layers_count, spec);
-    }
-    return ok;
-}
-
 /* Names */
 
-/* dense, dense_1, ...: the unnamed ones of a kind are counted. */
-static void name_layers(Build *build)
+static int compare_names(const void *a, const void *b)
 {
-    int *seen = ARENA_ARRAY(build->arena, int, layers.count);
-    for (int i = 0; i < build->layers_count; i++) {
-        LayerSpec *spec = &build->layers[i];
-        const Record *record = &spec->layer->record;
-        int kind = 0;
-        while (layers.records[kind] != record)
-            kind++;
-        if (spec->name)
-            continue;
-        int number = seen[kind]++;
-        spec->name =
-            number ? arena_printf(build->arena, "%s_%d", record->name, number) : record->name;
+    const NamedPosition *left = a, *right = b;
+    int order = strcmp(left->name, right->name);
+    return order ? order : left->position - right->position;
+}
+
+static void sort_names(Build *build)
+{
+    int count = positions_count(build);
+    build->names = ARENA_ARRAY(build->arena, NamedPosition, count);
+    for (Position p = 0; p < count; p++)
+        build->names[p] = (NamedPosition){origin_of(build, p).name, p};
+    qsort(build->names, (size_t)count, sizeof *build->names, compare_names);
+}
+
+/* The first of a name, or -1. */
+static Position find_position(const Build *build, const char *name)
+{
+    int low = 0, high = positions_count(build);
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (strcmp(build->names[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    bool found = low < positions_count(build) && !strcmp(build->names[low].name, name);
+    return found ? build->names[low].position : -1;
 }
 
 static bool check_names(Build *build)
@@ -149,23 +68,37 @@ static bool check_names(Build *build)
 
 /* Who reads whom */
 
-static bool unknown_name(Build *build, const Yaml *value, const char *what, Position end)
+/* The name by which an entry of a scope knows a tensor, or NULL. */
+static const char *name_in_scope(const char *name, const char *scope)
+{
+    size_t length = scope ? strlen(scope) : 0;
+    if (!scope)
+        return name;
+    return !strncmp(name, scope, length) && name[length] == '_' ? name + length + 1 : NULL;
+}
+
+static bool unknown_name(Build *build, const Yaml *value, const char *what, const char *scope,
+                         Position end)
 {
     const char **names = NULL;
     int count = 0;
-    for (Position p = 0; p < end; p++)
-        ARENA_PUSH(build->arena, names, count, origin_of(build, p).name);
+    for (Position p = 0; p < end; p++) {
+        const char *name = name_in_scope(origin_of(build, p).name, scope);
+        if (name)
+            ARENA_PUSH(build->arena, names, count, name);
+    }
     return diag_unknown(build->diag, value->loc, what, value->text, names, count);
 }
 
-static bool find_source(Build *build, const Yaml *value, Position reader, Position *out)
+static bool find_source(Build *build, const Yaml *value, const char *scope, Position reader,
+                        Position *out)
 {
     const char *name;
     if (!yaml_string(build->diag, value, "from", &name))
         return false;
-    *out = find_position(build, name);
+    *out = find_position(build, scope ? arena_printf(build->arena, "%s_%s", scope, name) : name);
     if (*out < 0)
-        return unknown_name(build, value, "layer or input", reader);
+        return unknown_name(build, value, "layer or input", scope, reader);
     if (*out < reader)
         return true;
     if (*out == reader)
@@ -186,13 +119,17 @@ static bool connect_from(Build *build, LayerSpec *spec, Position reader)
         return diag_error(build->diag, from->loc, "from: expected at least one name");
     bool ok = true;
     for (int i = 0; i < spec->inputs; i++)
-        ok = find_source(build, list ? from->items[i] : from, reader, &spec->in[i]) && ok;
+        ok = find_source(build, list ? from->items[i] : from, spec->scope, reader, &spec->in[i]) &&
+             ok;
     return ok;
 }
 
 static bool first_needs_from(Build *build, const LayerSpec *spec)
 {
     const Model *model = build->model;
+    if (spec->needs_from)
+        return diag_error(build->diag, spec->loc,
+                          "the first layer needs 'from', as the block has several inputs");
     diag_error(build->diag, spec->loc, "the first layer needs 'from', as the model has %d inputs",
                model->inputs_count);
     for (int i = 0; i < model->inputs_count && i < 8; i++)
@@ -202,7 +139,8 @@ static bool first_needs_from(Build *build, const LayerSpec *spec)
 
 static bool check_arity(Build *build, const LayerSpec *spec)
 {
-    const Layer *layer = spec->layer;
+    static const Layer another_name = {0};
+    const Layer *layer = spec->layer ? spec->layer : &another_name;
     int least = layer->least_inputs ? layer->least_inputs : 1;
     int most = layer->most_inputs ? layer->most_inputs : 1;
     if (spec->inputs >= least && spec->inputs <= most)
@@ -214,30 +152,76 @@ static bool check_arity(Build *build, const LayerSpec *spec)
                       spec->name, bound, wanted, wanted == 1 ? "" : "s", spec->inputs);
 }
 
+static bool connect_layer(Build *build, int index)
+{
+    LayerSpec *spec = &build->layers[index];
+    Position reader = build->model->inputs_count + index;
+    if (spec->from)
+        return connect_from(build, spec, reader) && check_arity(build, spec);
+    spec->in = ARENA_ARRAY(build->arena, Position, 1);
+    spec->in[0] = reader - 1;
+    spec->inputs = 1;
+    if (spec->needs_from || (index == 0 && build->model->inputs_count > 1))
+        return first_needs_from(build, spec);
+    return check_arity(build, spec);
+}
+
 static bool connect_layers(Build *build)
 {
     bool ok = true;
-    for (int i = 0; i < build->layers_count; i++) {
-        LayerSpec *spec = &build->layers[i];
-        Position reader = build->model->inputs_count + i;
-        if (!spec->from) {
-            spec->in = ARENA_ARRAY(build->arena, Position, 1);
-            spec->in[0] = reader - 1;
-            spec->inputs = 1;
-            if (i == 0 && build->model->inputs_count > 1) {
-                ok = first_needs_from(build, spec);
-                continue;
-            }
-        } else if (!connect_from(build, spec, reader)) {
-            ok = false;
-            continue;
-        }
-        ok = check_arity(build, spec) && ok;
-    }
+    for (int i = 0; i < build->layers_count; i++)
+        ok = connect_layer(build, i) && ok;
     return ok;
 }
 
+/* The layer or input whose tensor stands at a position. */
+static Position source_of(const Build *build, Position p)
+{
+    int inputs = build->model->inputs_count;
+    while (p >= inputs && build->layers[p - inputs].kind != ENTRY_LAYER)
+        p = build->layers[p - inputs].in[0];
+    return p;
+}
+
+/* Only layers stay; what reads another name reads the tensor itself. */
+static void drop_other_names(Build *build)
+{
+    Model *model = build->model;
+    int inputs = model->inputs_count, count = 0;
+    Position *moved = ARENA_ARRAY(build->arena, Position, positions_count(build));
+    for (Position p = 0; p < positions_count(build); p++) {
+        Position source = source_of(build, p);
+        moved[p] = source < p ? moved[source] : p < inputs ? p : inputs + count++;
+    }
+    count = 0;
+    for (int i = 0; i < build->layers_count; i++) {
+        LayerSpec spec = build->layers[i];
+        for (int k = 0; k < spec.inputs; k++)
+            spec.in[k] = moved[spec.in[k]];
+        if (spec.kind == ENTRY_LAYER)
+            build->layers[count++] = spec;
+    }
+    build->layers_count = count;
+    for (int i = 0; i < model->outputs_count; i++)
+        build->outputs[i] = moved[build->outputs[i]];
+}
+
 /* Outputs */
+
+static bool check_output(Build *build, const Yaml *value, Position p)
+{
+    Position source = source_of(build, p);
+    int inputs = build->model->inputs_count;
+    if (source < inputs)
+        return diag_error(build->diag, value->loc, "output '%s' is an input, not a layer",
+                          origin_of(build, source).name);
+    if (source == p)
+        return true;
+    EntryKind kind = build->layers[p - inputs].kind;
+    return diag_error(build->diag, value->loc, "output '%s' is %s; name the layer '%s'",
+                      value->text, kind == ENTRY_LEFT_OUT ? "left out" : "a block",
+                      origin_of(build, source).name);
+}
 
 static bool read_output(Build *build, const Yaml *value)
 {
@@ -247,9 +231,9 @@ static bool read_output(Build *build, const Yaml *value)
         return false;
     Position p = find_position(build, name);
     if (p < 0)
-        return unknown_name(build, value, "layer", positions_count(build));
-    if (p < model->inputs_count)
-        return diag_error(build->diag, value->loc, "output '%s' is an input, not a layer", name);
+        return unknown_name(build, value, "layer", NULL, positions_count(build));
+    if (!check_output(build, value, p))
+        return false;
     for (int i = 0; i < model->outputs_count; i++) {
         if (build->outputs[i] == p)
             return diag_error(build->diag, value->loc, "output '%s' is listed twice", name);
@@ -262,7 +246,10 @@ static bool read_outputs(Build *build)
 {
     const Yaml *value = yaml_get(build->model->spec, "outputs");
     if (!value) {
-        Position last = positions_count(build) - 1;
+        Position last = source_of(build, positions_count(build) - 1);
+        if (last < build->model->inputs_count)
+            return diag_error(build->diag, yaml_get(build->model->spec, "layers")->loc,
+                              "no layer is left to be the output");
         ARENA_PUSH(build->arena, build->outputs, build->model->outputs_count, last);
         return true;
     }
@@ -276,15 +263,36 @@ static bool read_outputs(Build *build)
     return ok;
 }
 
-static bool check_all_read(Build *build)
+/* Which tensors are read */
+static bool *read_positions(const Build *build)
 {
-    bool *read = ARENA_ARRAY(build->arena, bool, positions_count(build)), ok = true;
+    bool *read = ARENA_ARRAY(build->arena, bool, positions_count(build));
     for (int i = 0; i < build->layers_count; i++) {
         for (int k = 0; k < build->layers[i].inputs; k++)
             read[build->layers[i].in[k]] = true;
     }
     for (int i = 0; i < build->model->outputs_count; i++)
         read[build->outputs[i]] = true;
+    return read;
+}
+
+static bool check_block_inputs_read(Build *build)
+{
+    const bool *read = read_positions(build);
+    bool ok = true;
+    for (int i = 0; i < build->layers_count; i++) {
+        const LayerSpec *spec = &build->layers[i];
+        if (spec->kind == ENTRY_BLOCK_INPUT && !read[build->model->inputs_count + i])
+            ok = diag_error(build->diag, spec->loc, "nothing in the block reads input '%s'",
+                            spec->name);
+    }
+    return ok;
+}
+
+static bool check_all_read(Build *build)
+{
+    const bool *read = read_positions(build);
+    bool ok = true;
     for (Position p = 0; p < positions_count(build); p++) {
         Origin origin = origin_of(build, p);
         const char *what = p < build->model->inputs_count ? "input" : "layer";
@@ -294,14 +302,23 @@ static bool check_all_read(Build *build)
     return ok;
 }
 
+static bool connect(Build *build)
+{
+    sort_names(build);
+    if (!check_names(build) || !connect_layers(build) || !read_outputs(build) ||
+        !check_block_inputs_read(build))
+        return false;
+    drop_other_names(build);
+    return check_all_read(build);
+}
+
 bool read_layers(Build *build)
 {
     const Yaml *list = yaml_get(build->model->spec, "layers");
     if (!list)
         return diag_error(build->diag, build->model->spec->loc, "the spec needs 'layers'");
-    if (!read_list(build, list))
+    if (!read_blocks(build))
         return false;
-    name_layers(build);
-    bool ok = check_names(build) && connect_layers(build);
-    return ok && read_outputs(build) && check_all_read(build);
+    Place place = place_new(build, NULL, NULL, true);
+    return read_list(build, &place, list) && check_blocks_used(build) && connect(build);
 }

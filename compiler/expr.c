@@ -86,9 +86,10 @@ static bool accept(Parser *p, const char *token)
 static char *read_name(Parser *p)
 {
     skip_space(p);
-    const char *start = p->at;
-    if (!isalpha((unsigned char)*start) && *start != '_')
+    const char *start = p->at, *first = start + (*start == '$');
+    if (!isalpha((unsigned char)*first) && *first != '_')
         return NULL;
+    p->at = first;
     while (isalnum((unsigned char)*p->at) || *p->at == '_')
         p->at++;
     while (*p->at == '\'')
@@ -121,8 +122,10 @@ static Node *apply(Parser *p, const char *name, Node **args, int count)
         if (!shape_broadcast(shape, args[i]->shape, &shape))
             return fail(p, "arguments of '%s' do not broadcast", name);
     }
+    if (op->reducer && !shape.rank)
+        return fail(p, "%s of a scalar", name);
     if (op->reducer)
-        return reduce(p->graph, op_kind(op), args[0], 1u << (shape.rank ? shape.rank - 1 : 0));
+        return reduce(p->graph, op_kind(op), args[0], 1u << (shape.rank - 1));
     return node_new(p->graph, op_kind(op), count, args, op_defaults(p->graph->arena, op));
 }
 

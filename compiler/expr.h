@@ -6,8 +6,8 @@
  *     product   = unary { ("*" | "/") unary }
  *     unary     = "-" unary | number | name | name "(" compare { "," compare } ")" | "(" compare ")"
  *
- * Functions are ops. A program yields the last expression, and every name it set stays in scope;
- * names may end in primes (m' is the next m). */
+ * Functions are ops. A program yields the last expression, and every name it set stays in scope.
+ * Names may end in primes (m' is the next m) and begin with $ (a block's parameter). */
 #ifndef NETCC_EXPR_H
 #define NETCC_EXPR_H
 

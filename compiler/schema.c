@@ -166,7 +166,7 @@ static json_t *required_keys(const AttrDef *defs)
 /* The keys that a layer of any kind may have */
 static void add_layer_keys(const Schema *schema, json_t *properties)
 {
-    json_t *frame = json_object_get(json_object_get(schema->defs, "layer_keys"), "properties");
+    json_t *frame = json_object_get(json_object_get(schema->defs, "any_layer"), "properties");
     for (const char *const *key = layer_own_keys; *key; key++) {
         json_t *known = json_object_get(frame, *key);
         json_object_set_new(properties, *key, known ? json_deep_copy(known) : json_object());
@@ -262,6 +262,8 @@ static void add_builtins(const Schema *schema)
 /* ---- sections ---------------------------------------------------------------------------------- */
 
 const Section sections[] = {{"", NULL, top_keys},
+                            {"block", NULL, block_keys},
+                            {"any_layer", NULL, layer_own_keys},
                             {"train", train_attrs, train_other_keys},
                             {"early_stopping", stopping_attrs, watch_keys},
                             {"checkpoint", checkpoint_attrs, watch_keys},
@@ -300,7 +302,6 @@ json_t *schema_of_spec(Arena *arena)
         add_family(&schema, families[f]);
     add_activations(&schema);
     add_builtins(&schema);
-    json_object_del(schema.defs, "layer_keys");
     return root;
 }
 

@@ -169,6 +169,15 @@ static void add_message(Diag *diag, Loc loc, const char *kind, const char *text)
         str_addn(&diag->text, out.text, out.length);
 }
 
+/* The way out of the blocks that a text stands in */
+static void add_uses(Diag *diag, const Source *source)
+{
+    for (; source && source->use; source = source->used.source) {
+        if (!diag->full)
+            add_message(diag, source->used, "note", source->use);
+    }
+}
+
 Diag *diag_new(Arena *arena)
 {
     Diag *diag = ARENA_NEW(arena, Diag);
@@ -191,6 +200,7 @@ bool diag_error(Diag *diag, Loc loc, const char *format, ...)
     const char *kind = loc.source ? "error" : "netcc: error";
     add_message(diag, loc, kind, arena_vprintf(diag->arena, format, args));
     va_end(args);
+    add_uses(diag, loc.source);
     return false;
 }
 

@@ -2,7 +2,8 @@
  *
  * A Source is a text that messages can point into: a spec file, or a --set option. A Loc is one
  * character in a Source; line and col start at 1, col counts characters (not bytes). A Loc with
- * source NULL has no place. Messages read `file:line:col: error: ...`, then the line and a caret;
+ * source NULL has no place. A fault inside a block is shown there, then where the block is used: each
+ * use has a Source of its own. Messages read `file:line:col: error: ...`, then the line and a caret;
  * for a `--set` source they read `--set train.epochs=x: error: ...`. User errors are collected and
  * the caller returns; bug() is for our own mistakes. */
 #ifndef NETCC_DIAG_H
@@ -12,18 +13,22 @@
 
 #include "base/str.h"
 
-typedef struct {
-    const char *name; /* as the user typed it: a path, or "--set a=b" */
-    const char *text; /* NUL-terminated; a UTF-8 BOM is already skipped */
-    size_t length;
-    bool is_option; /* a command-line option: the name alone is the place */
-} Source;
+typedef struct Source Source;
 
 typedef struct {
     const Source *source;
     int line;
     int col;
 } Loc;
+
+struct Source {
+    const char *name; /* as the user typed it: a path, or "--set a=b" */
+    const char *text; /* NUL-terminated; a UTF-8 BOM is already skipped */
+    size_t length;
+    bool is_option;  /* a command-line option: the name alone is the place */
+    const char *use; /* text that stands for itself elsewhere: a note on that; or NULL */
+    Loc used;        /* and where */
+};
 
 /* The place of a byte of the source. */
 Loc source_loc(const Source *source, size_t offset);

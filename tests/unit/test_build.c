@@ -633,6 +633,93 @@ static void clips_gradients(void **state)
     }
 }
 
+/* Blocks */
+
+/* The graph without layers' names and places */
+static char *bare_graph(const Graph *graph)
+{
+    Str text = str_new(arena), bare = str_new(arena);
+    graph_print(&text, graph);
+    for (const char *line = text.text; *line; line += strcspn(line, "\n") + 1) {
+        size_t length = strcspn(line, "\n"), node = length;
+        for (size_t i = 0; i < length && node == length; i++)
+            node = line[i] == '#' ? i : length;
+        str_printf(&bare, "%.*s\n", (int)node, line);
+    }
+    return bare.text;
+}
+
+/* A spec with blocks and the same written out give the same graphs and parameters. */
+static void assert_same_model(const char *stacked, const char *flat)
+{
+    const Model *a = build_text(stacked), *b = build_text(flat);
+    assert_string_equal(bare_graph(a->predict), bare_graph(b->predict));
+    assert_int_equal(a->params_count, b->params_count);
+    for (int i = 0; i < a->params_count; i++) {
+        assert_string_equal(a->params[i]->name, b->params[i]->name);
+        assert_int_equal(a->params[i]->trainable, b->params[i]->trainable);
+    }
+}
+
+static void repeats_layers(void **state)
+{
+    (void)state;
+    assert_same_model("input: [4]\nlayers:\n"
+                      "  - dense: {units: 3, repeat: 3, first: {units: 5}}\n"
+                      "  - dense: {units: 2, name: conv09, repeat: 2}\n"
+                      "  - dense: {units: 2, name: block1a, repeat: 2}\n"
+                      "  - dense: {units: 2, name: stage, repeat: 2, from: conv09}\n"
+                      "  - dense: {units: 2, repeat: 0}\n"
+                      "  - add: {from: [dense_3, block1b]}\n",
+                      "input: [4]\nlayers:\n"
+                      "  - dense: {units: 5}\n  - dense: 3\n  - dense: 3\n"
+                      "  - dense: {units: 2, name: conv09}\n  - dense: {units: 2, name: conv10}\n"
+                      "  - dense: {units: 2, name: block1a}\n"
+                      "  - dense: {units: 2, name: block1b}\n"
+                      "  - dense: {units: 2, name: stage, from: conv09}\n"
+                      "  - dense: {units: 2, name: stage_1}\n"
+                      "  - add: {from: [stage_1, block1b]}\n");
+}
+
+static void writes_blocks_out(void **state)
+{
+    (void)state;
+    assert_same_model("input: [4]\n"
+                      "blocks:\n"
+                      "  unit:\n"
+                      "    parameters: {width, twice: 2 * $width, kind: relu, narrow: false}\n"
+                      "    layers:\n"
+                      "      - dense: {name: 1_in, units: $width, activation: $kind}\n"
+                      "      - dense: {units: $twice, when: $narrow == false}\n"
+                      "      - dense: {units: \"max($width + $index, 3)\"}\n"
+                      "      - concatenate: {from: [input, dense, dense_1]}\n"
+                      "layers:\n"
+                      "  - unit: {width: 2, kind: {leaky_relu: {negative_slope: 0.5}}}\n"
+                      "  - unit: {width: 3, name: b1, repeat: 2, first: {narrow: true}}\n"
+                      "  - unit: {width: 1, trainable: false, from: b1_1_in}\n"
+                      "  - concatenate: {from: [b2, unit_1]}\n",
+                      "input: [4]\n"
+                      "layers:\n"
+                      "  - dense: {name: unit_1_in, units: 2,"
+                      " activation: {leaky_relu: {negative_slope: 0.5}}}\n"
+                      "  - dense: {name: unit_dense, units: 4}\n"
+                      "  - dense: {name: unit_dense_1, units: 3}\n"
+                      "  - concatenate: {name: unit, from: [input, unit_dense, unit_dense_1]}\n"
+                      "  - dense: {name: b1_1_in, units: 3, activation: relu}\n"
+                      "  - dense: {name: b1_dense_1, units: 3}\n"
+                      "  - concatenate: {name: b1, from: [unit, b1_1_in, b1_dense_1]}\n"
+                      "  - dense: {name: b2_1_in, units: 3, activation: relu}\n"
+                      "  - dense: {name: b2_dense, units: 6}\n"
+                      "  - dense: {name: b2_dense_1, units: 4}\n"
+                      "  - concatenate: {name: b2, from: [b1, b2_dense, b2_dense_1]}\n"
+                      "  - dense: {name: unit_1_1_in, from: b1_1_in, units: 1,"
+                      " activation: relu, trainable: false}\n"
+                      "  - dense: {name: unit_1_dense, units: 2, trainable: false}\n"
+                      "  - dense: {name: unit_1_dense_1, units: 3, trainable: false}\n"
+                      "  - concatenate: {name: c, from: [b1_1_in, unit_1_dense, unit_1_dense_1]}\n"
+                      "  - concatenate: {from: [b2, c]}\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -657,6 +744,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(steps_adam, setup, teardown),
         cmocka_unit_test_setup_teardown(steps_others, setup, teardown),
         cmocka_unit_test_setup_teardown(clips_gradients, setup, teardown),
+        cmocka_unit_test_setup_teardown(repeats_layers, setup, teardown),
+        cmocka_unit_test_setup_teardown(writes_blocks_out, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

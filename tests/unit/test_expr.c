@@ -108,6 +108,16 @@ static void assignments(void **state)
     assert_null(scope_get(&scope, "mm"));
 }
 
+static void parameters(void **state)
+{
+    (void)state;
+    scope_set(arena, &scope, "$filters", constant(graph, 64));
+    scope_set(arena, &scope, "$_2", constant(graph, 0.5));
+    assert_value("4 * $filters", 256);
+    assert_value("$filters*$_2 + 1", 33);
+    assert_value("-$filters == -64", 1);
+}
+
 /* The graph of an expression over x [n, 3], as text. */
 static void assert_graph(const char *text, const char *expected)
 {
@@ -177,6 +187,10 @@ static void faults_of_names(void **state)
     assert_error("1 + b", "unknown name 'b'");
     assert_error("x'", "unknown name 'x''");
     assert_error("a = 1; a'", "unknown name 'a''");
+    assert_error("2 * $", "unexpected '$'");
+    assert_error("$2", "unexpected '$'");
+    assert_error("$none", "unknown name '$none'");
+    assert_error("reduce_sum(2)", "reduce_sum of a scalar");
     assert_error("expo(x)", "unknown function 'expo'");
     assert_error("matmul(x, x)", "unknown function 'matmul'");
     assert_error("param(x)", "unknown function 'param'");
@@ -212,10 +226,15 @@ static void faults_of_syntax(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(precedence),       cmocka_unit_test(numbers_and_space),
-        cmocka_unit_test(functions),        cmocka_unit_test(assignments),
-        cmocka_unit_test(graphs),           cmocka_unit_test(attributes_are_names),
-        cmocka_unit_test(faults_of_names),  cmocka_unit_test(faults_of_arguments),
+        cmocka_unit_test(precedence),
+        cmocka_unit_test(numbers_and_space),
+        cmocka_unit_test(functions),
+        cmocka_unit_test(assignments),
+        cmocka_unit_test(parameters),
+        cmocka_unit_test(graphs),
+        cmocka_unit_test(attributes_are_names),
+        cmocka_unit_test(faults_of_names),
+        cmocka_unit_test(faults_of_arguments),
         cmocka_unit_test(faults_of_syntax),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -201,8 +201,12 @@ static bool valid(const json_t *schema, const Yaml *value)
                  *not = json_object_get(schema, "not");
     const json_t *types = json_object_get(schema, "type"), *any = json_object_get(schema, "anyOf");
     const json_t *constant = json_object_get(schema, "const");
+    const json_t *condition = json_object_get(schema, "if");
     const json_t *words = json_object_get(schema, "enum");
     const json_t *pattern = json_object_get(schema, "pattern");
+    if (condition &&
+        !valid(json_object_get(schema, valid(condition, value) ? "then" : "else"), value))
+        return false;
     if ((reference && !valid(resolve(json_string_value(reference)), value)) ||
         (types && !has_one_type(types, value)) || (any && !is_valid_by_any(any, value)) ||
         (not &&valid(not, value)) || (constant && !equals(constant, value)) ||
@@ -253,7 +257,8 @@ static void test_faulty_specs(void **state)
         "key_unknown",       "attribute_unknown", "attribute_missing",  "attribute_type",
         "attribute_zero",    "layer_unknown",     "activation_unknown", "initializer_unknown",
         "loss_unknown",      "data_unknown",      "data_key",           "name_bad",
-        "optimizer_unknown", "metric_unknown",    "optimizer_beta"};
+        "optimizer_unknown", "metric_unknown",    "optimizer_beta",     "block_key",
+        "block_no_layers",   "block_form",        "repeat_huge",        "repeat_negative"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *path = arena_printf(arena, "tests/errors/%s.yaml", names[i]);
         FILE *file = fopen(path, "r");
