@@ -44,6 +44,12 @@ BESIDE      := runtime/data/file.c runtime/data/array.c
 PLUGINS     := npz
 SOURCES_npz := runtime/plugin/npz.c runtime/data/npy.c $(BESIDE)
 LIBS_npz    := -lzip
+ifeq ($(shell pkg-config --exists hdf5 2>/dev/null && echo 1),1)
+PLUGINS     += h5
+SOURCES_h5  := runtime/plugin/h5.c $(BESIDE)
+CFLAGS_h5   := $(shell pkg-config --cflags hdf5)
+LIBS_h5     := $(shell pkg-config --libs hdf5)
+endif
 HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 SOURCES   := $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] runtime/*/*.[ch] \
@@ -204,7 +210,7 @@ bench: all
 # ---- for people ---------------------------------------------------------------------------------
 
 DEBIAN := gcc g++ clang make pkg-config tcc libtcc-dev libyaml-dev zlib1g-dev libjansson-dev \
-          libzip-dev libpng-dev libcmocka-dev
+          libzip-dev libhdf5-dev libpng-dev libcmocka-dev
 
 # Installs the packages of the list that are missing; does nothing where all are there.
 deps:

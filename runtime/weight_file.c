@@ -14,7 +14,8 @@
 
 /* The first that recognises a file reads it. */
 static const struct nc_weight_format nc_weights_npz, nc_weights_safetensors;
-static const struct nc_weight_format *const formats[] = {&nc_weights_npz, &nc_weights_safetensors};
+static const struct nc_weight_format *const formats[] = {&nc_weights_keras, &nc_weights_npz,
+                                                         &nc_weights_safetensors};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 int nc_file_head_read(struct nc_file_head *out, const char *path, struct nc_error *err)
@@ -71,6 +72,7 @@ void nc_weight_file_close(struct nc_weight_file *file)
     for (int i = 0; i < file->count; i++) {
         free(file->weights[i].name);
         free(file->weights[i].place);
+        free(file->weights[i].layer);
         free(file->weights[i].own);
     }
     free(file->weights);
@@ -103,6 +105,33 @@ int nc_weight_read(const struct nc_weight_file *file, int i, float *out, struct 
                            .data = w->data};
     if (w->elements)
         nc_array_gather(&row, &(uint32_t){0}, 1, out, sizeof *out);
+    return 0;
+}
+
+const char *nc_weight_file_says(const struct nc_weight_file *file, const char *key)
+{
+    for (int i = 0; i < file->metadata_count; i++) {
+        if (strcmp(file->metadata[2 * i], key) == 0)
+            return file->metadata[2 * i + 1];
+    }
+    return NULL;
+}
+
+int nc_weight_file_note(struct nc_weight_file *file, const char *key, const char *value,
+                        struct nc_error *err)
+{
+    size_t count = (size_t)file->metadata_count;
+    char **more = realloc(file->metadata, (2 * count + 2) * sizeof *more);
+    char *pair[2] = {strdup(key), strdup(value)};
+    if (more)
+        file->metadata = more;
+    if (!more || !pair[0] || !pair[1]) {
+        free(pair[0]);
+        free(pair[1]);
+        return nc_fail(err, file->path, "out of memory");
+    }
+    memcpy(more + 2 * count, pair, sizeof pair);
+    file->metadata_count++;
     return 0;
 }
 

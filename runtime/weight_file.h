@@ -13,6 +13,7 @@
  * that the tensors are for. */
 enum nc_convention {
     NC_BY_PARAMETER, /* ours: names of parameters, canonical layouts */
+    NC_BY_LAYER,     /* Keras's .h5: each layer's tensors in its order, whatever their names */
     NC_BY_POSITION,  /* Keras 3: layers/KIND_N/vars/K, canonical layouts */
     NC_BY_TORCH      /* PyTorch: kernels [out, in, ...], names that end in weight, bias,
                       * running_mean, ... */
@@ -22,6 +23,7 @@ struct nc_weight {
     char *name; /* malloc'ed, unique in the file */
     char *
         place; /* what the file calls it, for messages: malloc'ed, or NULL where that is its name */
+    char *layer; /* NC_BY_LAYER: whose it is, malloc'ed; else NULL */
     enum nc_dtype dtype;
     int big_endian;
     int rank;
@@ -77,10 +79,17 @@ int nc_weight_find(const struct nc_weight_file *file, const char *name);
 /* The tensor as float32, row-major, in the file's shape; from any dtype. */
 int nc_weight_read(const struct nc_weight_file *file, int i, float *out, struct nc_error *err);
 
+/* The value of a key of the metadata, or NULL; and for readers: adds one. */
+const char *nc_weight_file_says(const struct nc_weight_file *file, const char *key);
+int nc_weight_file_note(struct nc_weight_file *file, const char *key, const char *value,
+                        struct nc_error *err);
+
 /* For readers: appends a tensor with copies of its names, checks rank and shape, sets elements.
  * NULL with err. */
 struct nc_weight *nc_weight_add(struct nc_weight_file *file, const char *name, const char *place,
                                 enum nc_dtype dtype, int rank, const int64_t *shape,
                                 struct nc_error *err);
+
+extern const struct nc_weight_format nc_weights_keras; /* keras_file.c: .h5 and .keras */
 
 #endif

@@ -1,0 +1,14 @@
+/* keras_file: Keras's files, .h5 of all its versions and .keras, as HDF5 and JSON. */
+#ifndef NC_KERAS_FILE_H
+#define NC_KERAS_FILE_H
+
+#include "h5.h"
+#include "weight_file.h"
+
+/* Opens the file itself or, of a .keras archive, its member model.weights.h5. */
+int nc_keras_open(struct nc_h5 *out, const char *path, struct nc_error *err);
+/* Is it a .keras archive? */
+int nc_is_keras_archive(const struct nc_file_head *head);
+int nc_is_hdf5(const struct nc_file_head *head);
+
+#endif
