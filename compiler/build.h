@@ -151,7 +151,6 @@ Origin origin_of(const Build *build, Position position);
 /* build_trainable.c: the patterns of `train` that say what trains; they are read before the graphs
  * are built, and each must mean something that is there. */
 bool read_train_rules(Build *build, const Yaml *train);
-bool read_patterns(Build *build, RuleKind kind, const Yaml *value, const char *what);
 bool check_train_rules(const Build *build);
 
 /* build_graph.c: inputs and layers as nodes; false after an error. */

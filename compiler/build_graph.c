@@ -106,6 +106,7 @@ static Node *build_layer(Build *build, const LayerSpec *spec, const GraphParts *
         if (!in[i])
             return NULL;
     }
+    int64_t since = layer_since(build->model, spec->name, spec->trainable);
     LayerBuild layer = {.model = build->model,
                         .arena = build->arena,
                         .diag = build->diag,
@@ -115,7 +116,8 @@ static Node *build_layer(Build *build, const LayerSpec *spec, const GraphParts *
                         .name = spec->name,
                         .loc = spec->loc,
                         .attrs = spec->attrs,
-                        .trainable = layer_trains(build->model, spec->name, spec->trainable),
+                        .since = since,
+                        .trainable = trains_since(build->model, since),
                         .in = in,
                         .origins = origins,
                         .inputs = spec->inputs,

@@ -12,14 +12,9 @@ const AttrDef train_attrs[] = {
      NULL},
     ATTRS_END};
 
-const char *const train_other_keys[] = {"loss",
-                                        "loss_weights",
-                                        "optimizer",
-                                        "metrics",
-                                        "early_stopping",
-                                        "checkpoint",
-                                        "freeze",
-                                        "learning_rate_multipliers",
+const char *const train_other_keys[] = {"loss",    "loss_weights",   "optimizer",
+                                        "metrics", "early_stopping", "checkpoint",
+                                        "freeze",  "unfreeze",       "learning_rate_multipliers",
                                         NULL};
 
 const AttrDef stopping_attrs[] = {

@@ -21,32 +21,49 @@ static bool matches_layer(const TrainRule *rule, const char *layer)
     return glob_match(whole, layer);
 }
 
-/* The rules in their order; what is unfrozen counts after what is frozen. */
-static bool decide(const Model *model, RuleKind kind, const char *name, bool is_layer, bool trains)
+/* Freezing first, whatever the order; then the earliest epoch that unfreezes. */
+static int64_t decide(const Model *model, const char *name, bool is_layer, int64_t since)
 {
+    for (int pass = RULE_FREEZE; pass <= RULE_UNFREEZE; pass++) {
+        for (int i = 0; i < model->rules_count; i++) {
+            const TrainRule *rule = &model->rules[i];
+            if ((int)rule->kind != pass ||
+                !(is_layer ? matches_layer(rule, name) : glob_match_path(rule->pattern, name)))
+                continue;
+            if (pass == RULE_FREEZE)
+                since = 0;
+            else if (!since || rule->epoch < since)
+                since = rule->epoch;
+        }
+    }
+    return since;
+}
+
+int64_t layer_since(const Model *model, const char *layer, bool trainable)
+{
+    return decide(model, layer, true, trainable ? 1 : 0);
+}
+
+int64_t parameter_since(const Model *model, const char *parameter, int64_t layer)
+{
+    return decide(model, parameter, false, layer);
+}
+
+bool trains_since(const Model *model, int64_t since)
+{
+    int64_t now = model->epoch ? model->epoch : 1;
+    return model->thawed || (since && since <= now);
+}
+
+int64_t next_unfreezing(const Model *model, int64_t epoch)
+{
+    int64_t next = 0;
     for (int i = 0; i < model->rules_count; i++) {
         const TrainRule *rule = &model->rules[i];
-        if (rule->kind != kind ||
-            !(is_layer ? matches_layer(rule, name) : glob_match_path(rule->pattern, name)))
-            continue;
-        trains = kind == RULE_UNFREEZE;
+        if (rule->kind == RULE_UNFREEZE && rule->epoch > epoch && (!next || rule->epoch < next))
+            next = rule->epoch;
     }
-    return trains;
-}
-
-static bool trains_now(const Model *model, const char *name, bool is_layer, bool trains)
-{
-    return model->thawed || decide(model, RULE_FREEZE, name, is_layer, trains);
-}
-
-bool layer_trains(const Model *model, const char *layer, bool own)
-{
-    return trains_now(model, layer, true, own);
-}
-
-bool parameter_trains(const Model *model, const char *parameter, bool layer)
-{
-    return trains_now(model, parameter, false, layer);
+    return next;
 }
 
 double parameter_rate(const Model *model, const char *parameter)
@@ -62,9 +79,9 @@ double parameter_rate(const Model *model, const char *parameter)
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-static bool add_rule(Build *build, RuleKind kind, const Yaml *value, const char *what)
+static bool add_rule(Build *build, TrainRule rule, const Yaml *value, const char *what)
 {
-    TrainRule rule = {.kind = kind, .loc = value->loc};
+    rule.loc = value->loc;
     if (!yaml_string(build->diag, value, what, &rule.pattern))
         return false;
     ARENA_PUSH(build->arena, build->model->rules, build->model->rules_count, rule);
@@ -72,13 +89,34 @@ static bool add_rule(Build *build, RuleKind kind, const Yaml *value, const char 
 }
 
 /* One pattern or a list of them */
-bool read_patterns(Build *build, RuleKind kind, const Yaml *value, const char *what)
+static bool read_patterns(Build *build, TrainRule rule, const Yaml *value, const char *what)
 {
     if (!value || value->kind != YAML_LIST)
-        return !value || yaml_is_null(value) || add_rule(build, kind, value, what);
+        return !value || yaml_is_null(value) || add_rule(build, rule, value, what);
     bool ok = true;
     for (int i = 0; i < value->count; i++)
-        ok = add_rule(build, kind, value->items[i], what) && ok;
+        ok = add_rule(build, rule, value->items[i], what) && ok;
+    return ok;
+}
+
+/* `3: [patterns]` */
+static bool read_unfreezing(Build *build, const YamlPair *pair)
+{
+    TrainRule rule = {.kind = RULE_UNFREEZE};
+    const Yaml epoch = {.kind = YAML_SCALAR, .loc = pair->loc, .text = pair->key};
+    return yaml_int(build->diag, &epoch, "unfreeze", 2, INT32_MAX, &rule.epoch) &&
+           read_patterns(build, rule, pair->value, pair->key);
+}
+
+static bool read_unfreezings(Build *build, const Yaml *map)
+{
+    if (!map || yaml_is_null(map))
+        return true;
+    if (!expect_map(build->diag, map, "unfreeze"))
+        return false;
+    bool ok = true;
+    for (int i = 0; i < map->count; i++)
+        ok = read_unfreezing(build, &map->pairs[i]) && ok;
     return ok;
 }
 
@@ -103,9 +141,11 @@ static bool read_rates(Build *build, const Yaml *map)
 {
     if (!map || yaml_is_null(map))
         return true;
-    bool ok = expect_map(build->diag, map, "learning_rate_multipliers");
-    for (int i = 0; ok && i < map->count; i++)
-        ok = read_rate(build, &map->pairs[i]);
+    if (!expect_map(build->diag, map, "learning_rate_multipliers"))
+        return false;
+    bool ok = true;
+    for (int i = 0; i < map->count; i++)
+        ok = read_rate(build, &map->pairs[i]) && ok;
     return ok;
 }
 
@@ -113,7 +153,9 @@ bool read_train_rules(Build *build, const Yaml *train)
 {
     if (!train || train->kind != YAML_MAP)
         return true; /* read_train has something to say about that */
-    bool ok = read_patterns(build, RULE_FREEZE, yaml_get(train, "freeze"), "freeze");
+    const TrainRule freeze = {.kind = RULE_FREEZE};
+    bool ok = read_patterns(build, freeze, yaml_get(train, "freeze"), "freeze");
+    ok = read_unfreezings(build, yaml_get(train, "unfreeze")) && ok;
     return read_rates(build, yaml_get(train, "learning_rate_multipliers")) && ok;
 }
 
@@ -143,6 +185,18 @@ static bool no_match(const Build *build, const TrainRule *rule)
     return diag_unknown(build->diag, rule->loc, "layer or parameter", rule->pattern, names, count);
 }
 
+/* Does the epoch in which anything begins to train come from this rule? */
+static bool unfreezes(const Build *build, const TrainRule *rule)
+{
+    for (int i = 0; i < build->model->params_count; i++) {
+        const Param *param = build->model->params[i];
+        if (param->role == NC_ROLE_WEIGHT && param->since == rule->epoch &&
+            glob_match_path(rule->pattern, param->name))
+            return true;
+    }
+    return false;
+}
+
 bool check_train_rules(const Build *build)
 {
     bool ok = true;
@@ -150,6 +204,10 @@ bool check_train_rules(const Build *build)
         const TrainRule *rule = &build->model->rules[i];
         if (!matches_any(build, rule))
             ok = no_match(build, rule);
+        else if (rule->kind == RULE_UNFREEZE && !unfreezes(build, rule))
+            ok = diag_error(build->diag, rule->loc,
+                            "unfreeze: nothing that '%s' means is frozen before epoch %lld",
+                            rule->pattern, (long long)rule->epoch);
     }
     return ok;
 }

@@ -188,7 +188,7 @@ static Yaml *read_spec(Arena *arena, Diag *diag, const CompileOptions *options)
 
 Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options)
 {
-    Yaml *spec = read_spec(arena, diag, options);
+    const Yaml *spec = options->spec ? options->spec : read_spec(arena, diag, options);
     if (!spec)
         return NULL;
     Model *model = ARENA_NEW(arena, Model);
@@ -198,6 +198,7 @@ Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options)
                      .spec = spec,
                      .reads_data = options->reads_data,
                      .thawed = options->thaw,
+                     .epoch = options->epoch,
                      .weights_path = options->weights};
     return build(model) && !diag->errors ? model : NULL;
 }

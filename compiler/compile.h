@@ -15,6 +15,8 @@ typedef struct {
 typedef struct {
     const char *spec_path;
     const char *spec_text;   /* where the spec is in no file; or NULL */
+    const Yaml *spec;        /* already read, --set applied; or NULL */
+    int64_t epoch;           /* whose network is wanted, see train.unfreeze; 0: the first */
     const char *const *sets; /* --set path=value */
     int sets_count;
     int64_t batch;          /* 0: the spec's batch_size, or 1 without a train section */

@@ -38,8 +38,8 @@ typedef struct {
     Graph *graph;
     const OptimizerUse *use;
     Node *base_rate, *learning_rate; /* of the optimizer; of the parameter at hand */
-    Node *step;
-    Node *clip; /* factor of global_clipnorm, or NULL */
+    Node *iteration, *step;          /* of the run; since the parameter trains */
+    Node *clip;                      /* factor of global_clipnorm, or NULL */
 } Updater;
 
 static double option(const Updater *u, const char *key)
@@ -143,6 +143,26 @@ static Node *rate_of(Updater *u, const Param *param)
     return node2(u->graph, OP_mul, u->base_rate, constant(u->graph, factor));
 }
 
+/* The optimizer's t: 1 in the first step that trains the parameter. Those that begin in a later epoch
+ * count the steps since then, in a state that they share. */
+static Node *step_of(Updater *u, const Param *param)
+{
+    Graph *graph = u->graph;
+    if (param->since <= 1 || u->model->thawed)
+        return u->iteration;
+    const char *name =
+        arena_printf(graph->arena, "unfreeze_%lld/iteration", (long long)param->since);
+    Param *counter = model_param(u->model, name, scalar_shape());
+    counter->role = NC_ROLE_SLOT;
+    for (int i = 0; i < graph->updates_count; i++) {
+        if (node_param(graph->updates[i]) == counter)
+            return graph->updates[i]->in[0];
+    }
+    Node *step = node2(graph, OP_add, read_param(graph, counter), constant(graph, 1));
+    update_param(graph, counter, step);
+    return step;
+}
+
 static void update_one(Updater *u, const Param *param, Node *p, Node *gradient)
 {
     const Optimizer *optimizer = u->use->optimizer;
@@ -151,6 +171,7 @@ static void update_one(Updater *u, const Param *param, Node *p, Node *gradient)
     graph->layer = param->name;
     graph->loc = param->loc;
     u->learning_rate = rate_of(u, param);
+    u->step = step_of(u, param);
     Scope scope = update_scope(u, decayed(u, p), clipped(u, gradient));
     for (int i = 0; i < 4 && optimizer->slots[i].name; i++) {
         const Slot *slot = &optimizer->slots[i];
@@ -173,7 +194,7 @@ static void update_all(Model *model, Graph *graph, const Phase *phase, Node *con
     graph->layer = phase->optimizer->optimizer->record.name;
     graph->loc = (Loc){0};
     u.base_rate = read_hyper(graph, "learning_rate");
-    u.step = read_hyper(graph, "iteration");
+    u.iteration = read_hyper(graph, "iteration");
     u.clip = global_factor(&u, gradients, phase->wanted_count);
     for (int i = 0; i < phase->wanted_count; i++) {
         Node *p = phase->wanted[i].node;

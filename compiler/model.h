@@ -75,7 +75,8 @@ typedef struct {
     RuleKind kind;
     const char *pattern;
     Loc loc;
-    double rate; /* of RULE_RATE: a factor of the learning rate */
+    double rate;   /* of RULE_RATE: a factor of the learning rate */
+    int64_t epoch; /* of RULE_UNFREEZE: the first that trains it */
 } TrainRule;
 
 typedef struct Model Model;
@@ -86,6 +87,7 @@ struct Model {
     const Yaml *spec;
     bool reads_data; /* the data section's files must exist */
     bool thawed;     /* everything trains, whatever the spec says: for comparisons */
+    int64_t epoch;   /* whose network this is, where train.unfreeze changes it; 0: the first */
     const char *name;
 
     Port *inputs, *outputs, *targets; /* targets: one per output with a loss */
@@ -119,10 +121,15 @@ struct Model {
     Graph *predict, *train, *eval, *grad;
 };
 
-/* build_trainable.c: does a layer train, or a parameter, of which the spec itself says `own`, or its
- * layer `layer`; and the factor of its learning rate. */
-bool layer_trains(const Model *model, const char *layer, bool own);
-bool parameter_trains(const Model *model, const char *parameter, bool layer);
+/* build_trainable.c: the first epoch in which a layer trains, 0 for never; the spec itself says
+ * whether it does from the start. The same of a parameter of such a layer. */
+int64_t layer_since(const Model *model, const char *layer, bool trainable);
+int64_t parameter_since(const Model *model, const char *parameter, int64_t layer);
+/* Has that epoch come? */
+bool trains_since(const Model *model, int64_t since);
+/* The first epoch after `epoch` that unfreezes something, or 0. */
+int64_t next_unfreezing(const Model *model, int64_t epoch);
+/* The factor of a parameter's learning rate. */
 double parameter_rate(const Model *model, const char *parameter);
 
 /* build: the tree becomes graphs. false after errors (in diag). Data files are not opened. */

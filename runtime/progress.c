@@ -127,6 +127,17 @@ void nc_report_epoch(struct nc_report *r, const struct nc_progress *p, const dou
     fflush(stdout);
 }
 
+void nc_report_unfreeze(struct nc_report *r, int64_t epoch, int64_t trained, int64_t all)
+{
+    if (r->json)
+        printf("{\"event\":\"unfreeze\",\"epoch\":%lld,\"trainable\":%lld,\"parameters\":%lld}\n",
+               (long long)epoch, (long long)trained, (long long)all);
+    else if (!r->quiet)
+        printf("from epoch %lld on %lld of %lld parameters train\n", (long long)epoch,
+               (long long)trained, (long long)all);
+    fflush(stdout);
+}
+
 void nc_report_eval(struct nc_report *r, const double *values)
 {
     nc_report_clear(r);

@@ -21,6 +21,8 @@ void nc_report_step(struct nc_report *report, const struct nc_progress *progress
 /* `validation`: the loss and the metrics on other samples, or NULL. */
 void nc_report_epoch(struct nc_report *report, const struct nc_progress *progress,
                      const double *validation);
+/* More parameters train from an epoch on. */
+void nc_report_unfreeze(struct nc_report *report, int64_t epoch, int64_t trained, int64_t all);
 void nc_report_eval(struct nc_report *report, const double *values);
 void nc_report_done(struct nc_report *report, const char *weights);
 /* Takes the bar away, before something else is printed. */

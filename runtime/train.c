@@ -343,7 +343,9 @@ static int train_epochs(struct run *run, struct nc_error *err)
     int result = 0;
     if (p->epoch && p->samples < p->count)
         result = train_epoch(run, err);
-    while (p->epoch < p->epochs && result == 0 && !is_over(run)) {
+    int64_t until =
+        run->options->until && run->options->until < p->epochs ? run->options->until : p->epochs;
+    while (p->epoch < until && result == 0 && !is_over(run)) {
         begin_epoch(p);
         result = train_epoch(run, err);
     }

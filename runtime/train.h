@@ -54,6 +54,7 @@ struct nc_progress {
 struct nc_train_options {
     int64_t epochs;
     int64_t steps; /* of the whole run; 0: no limit */
+    int64_t until; /* this call ends with that epoch; 0: with the last */
     int shuffle;
     double learning_rate;
     const volatile sig_atomic_t *stop; /* set by a signal: the step is finished, then it ends */

@@ -272,7 +272,8 @@ static bool build_executable(Job *job)
 {
     Building b = {.job = job};
     bool trains = job->model->train_options.present;
-    if (!job_compile(job, 0, NC_PREDICTS | (trains ? NC_TRAINS | NC_EVALUATES : 0)))
+    if (!job_one_network(job) ||
+        !job_compile(job, 0, NC_PREDICTS | (trains ? NC_TRAINS | NC_EVALUATES : 0)))
         return false;
     bool good = make(&b);
     remove_folder(&b);

@@ -146,6 +146,8 @@ bool job_make_folder(Job *job, const char *path);     /* with those above it; it
 void job_say(Job *job);
 /* Frees everything; the exit code. */
 int job_end(Job *job, bool good);
+/* An error where the spec changes the network between epochs, which only `netcc train` can follow. */
+bool job_one_network(Job *job);
 bool job_needs_training(Job *job); /* an error where the spec has no train section */
 uint32_t job_seed(const Job *job);
 

@@ -35,6 +35,8 @@ static bool emit(Job *job)
 {
     const Args *args = job->args;
     const float *weights = NULL;
+    if (args->train && !job_one_network(job))
+        return false;
     if (!job_compile(job, args->batch ? args->batch : !args->train,
                      NC_PREDICTS | (args->train ? NC_TRAINS | NC_EVALUATES : 0)) ||
         (args->train && !job_needs_training(job)))

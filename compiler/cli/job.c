@@ -119,6 +119,20 @@ bool job_needs_training(Job *job)
     return diag_error(job->diag, job->model->spec->loc, "the spec has no train section");
 }
 
+bool job_one_network(Job *job)
+{
+    const Model *m = job->model;
+    for (int i = 0; i < m->rules_count; i++) {
+        if (m->rules[i].kind != RULE_UNFREEZE)
+            continue;
+        diag_error(job->diag, m->rules[i].loc,
+                   "unfreeze needs netcc train; what is made here has one network for all epochs");
+        diag_note(job->diag, (Loc){0}, "--set train.unfreeze=null leaves it out");
+        return false;
+    }
+    return true;
+}
+
 bool job_make_folder(Job *job, const char *path)
 {
     char *part = arena_strdup(job->arena, path);

@@ -12,6 +12,7 @@
 #include "checkpoint.h"
 #include "cli/diverge.h"
 #include "cli/resume.h"
+#include "cli/stage.h"
 #include "guard.h"
 #include "log.h"
 #include "progress.h"
@@ -40,6 +41,7 @@ typedef struct {
     Job *job;
     Samples train, other; /* other: validation or test samples; no rows where there are none */
     Samples test;
+    unsigned uses;                /* of enum nc_use_of */
     const Samples *validation;    /* what epochs end with, or NULL */
     double values[NC_MAX_VALUES]; /* of the last validation */
     bool values_current;          /* no step was made since */
@@ -193,6 +195,17 @@ static bool take_seed(Training *t, Args *args)
                           (long long)args->seed, (unsigned long)t->standing.seed);
     args->seed = t->standing.seed;
     return true;
+}
+
+/* The network is that of the epoch which the checkpoint ends or stands in. */
+static bool take_epoch(Training *t)
+{
+    Job *job = t->job;
+    if (t->standing.progress.epoch < 2 || !next_unfreezing(job->model, 0))
+        return true;
+    job->options.spec = job->model->spec;
+    job->options.epoch = t->standing.progress.epoch;
+    return job_read(job);
 }
 
 static bool is_same_run(Training *t)
@@ -361,12 +374,38 @@ static bool explain_divergence(Training *t, const struct nc_error *err)
     return false;
 }
 
-static bool run_epochs(Training *t)
+/* Has the last epoch before `next` ended, and is there more to do? */
+static bool is_due(const Training *t, int64_t next)
+{
+    const struct nc_progress *p = &t->standing.progress;
+    return next && !interrupted && !is_finished(t) && p->epoch == next - 1 &&
+           p->samples == p->count;
+}
+
+/* The network of a later epoch; the blocks of best weights follow it. */
+static bool enter_stage(Training *t, int64_t epoch)
+{
+    Job *job = t->job;
+    int64_t all, trained;
+    void **kept[] = {&t->best, &t->stop_best};
+    bool best = t->standing.best != NULL;
+    if (!stage_enter(job, epoch, t->uses, kept, 2))
+        return false;
+    t->standing.best = best ? t->stop_best : NULL;
+    t->report.model = job->nc;
+    trained = stage_trained(job->nc, &all);
+    nc_report_unfreeze(&t->report, epoch, trained, all);
+    return true;
+}
+
+/* The epochs that one network is trained for; *next is the one that brings another, or 0. */
+static int run_stage(Training *t, int64_t *next, struct nc_error *err)
 {
     Job *job = t->job;
     const TrainOptions *o = &job->model->train_options;
-    struct nc_error err;
+    *next = next_unfreezing(job->model, job->options.epoch ? job->options.epoch : 1);
     const struct nc_train_options how = {.epochs = o->epochs,
+                                         .until = *next ? *next - 1 : 0,
                                          .steps = job->args->steps,
                                          .shuffle = o->shuffle,
                                          .learning_rate = o->learning_rate,
@@ -376,11 +415,25 @@ static bool run_epochs(Training *t)
                                          .step = on_step,
                                          .save = save_between,
                                          .epoch = on_epoch};
+    int result = is_finished(t) ? 0 : nc_train(&job->session, &t->train.samples, &how, err);
+    nc_report_clear(&t->report);
+    return result;
+}
+
+static bool run_epochs(Training *t)
+{
+    Job *job = t->job;
+    struct nc_error err;
+    int64_t next;
     t->save_seconds = save_seconds();
     t->saved_at = nc_seconds();
     catch_signals();
-    int result = is_finished(t) ? 0 : nc_train(&job->session, &t->train.samples, &how, &err);
-    nc_report_clear(&t->report);
+    int result = run_stage(t, &next, &err);
+    while (result == 0 && is_due(t, next)) {
+        if (!enter_stage(t, next))
+            return false;
+        result = run_stage(t, &next, &err);
+    }
     if (result != 0 && !isfinite(t->standing.progress.values[0]))
         return explain_divergence(t, &err);
     if (result == 0)
@@ -423,10 +476,11 @@ static bool start(Training *t, Args *args)
 {
     Job *job = t->job;
     unsigned uses = NC_TRAINS | NC_EVALUATES | (args->show ? NC_PREDICTS : 0);
+    t->uses = uses;
     t->folder = args->out ? args->out : name_folder(job);
     t->first_epoch = 1;
     nc_guard_mappings();
-    return take_stand(t) && take_seed(t, args) && job_compile(job, 0, uses) &&
+    return take_stand(t) && take_seed(t, args) && take_epoch(t) && job_compile(job, 0, uses) &&
            job_needs_training(job) && open_data(t) && is_same_run(t) && job_start(job, uses) &&
            new_blocks(t) && (!args->weights || job_load_weights(job, args->weights)) &&
            (!args->resume || load_checkpoint(t)) && job_make_folder(job, t->folder);

@@ -93,7 +93,8 @@ struct Param {
     Shape shape;
     struct nc_init init;
     bool trainable;
-    bool frozen; /* no training step changes it */
+    bool frozen;   /* no training step changes it */
+    int64_t since; /* the first epoch that trains it; 0: none */
     const Layout *layout;
     int64_t offset; /* elements from the start of its block */
     Loc loc;

@@ -68,7 +68,8 @@ Node *layer_weight(LayerBuild *build, const char *suffix, Shape shape, const cha
     if (!param)
         return NULL;
     param->role = NC_ROLE_WEIGHT;
-    param->trainable = parameter_trains(build->model, param->name, build->trainable);
+    param->since = parameter_since(build->model, param->name, build->since);
+    param->trainable = trains_since(build->model, param->since);
     param->frozen = !param->trainable;
     return read_param(build->graph, param);
 }

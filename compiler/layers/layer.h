@@ -42,7 +42,8 @@ struct LayerBuild {
     const char *name; /* of this layer in the spec */
     Loc loc;
     const AttrValue *attrs;
-    bool trainable;
+    int64_t since;  /* the first epoch that trains it; 0: none */
+    bool trainable; /* that has come */
     Node *const *in;
     const Origin *origins; /* of the inputs */
     int inputs;

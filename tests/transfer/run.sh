@@ -61,5 +61,33 @@ done
 exits "summary without freezing" 0 "$netcc" summary "$freeze" --set train.freeze=null --json
 check "nothing to compare with" lacks out unfrozen
 
+# ---- unfreezing -----------------------------------------------------------------------------------
+
+values() { # FILE: log.csv without the times
+    cut -d, -f1-5 "$1"
+}
+unfreeze=$here/unfreeze.yaml
+exits "unfreeze" 0 "$netcc" train "$unfreeze" --out run --json
+check "epoch 3 trains the body" grep -q '"event":"unfreeze","epoch":3,"trainable":570,' out
+check "epoch 5 trains all" grep -q '"event":"unfreeze","epoch":5,"trainable":19458,"parameters":19458' out
+exits "stopped in the first stage" 0 "$netcc" train "$unfreeze" --out parts --steps 20 --quiet
+exits "stopped at its end" 0 "$netcc" train "$unfreeze" --out parts --steps 38 --resume --quiet
+exits "stopped in the second" 0 "$netcc" train "$unfreeze" --out parts --steps 70 --resume --quiet
+exits "gone on to the end" 0 "$netcc" train "$unfreeze" --out parts --resume --backend tcc --threads 1
+check "the same weights" cmp run/weights.safetensors parts/weights.safetensors
+# What trained before goes on as if nothing had happened: with rates that change nothing, all is the same.
+idle='{"stem*": 1e-30, body: 1e-30}'
+exits "unfreeze without effect" 0 "$netcc" train "$unfreeze" --out idle --quiet \
+    --set "train.learning_rate_multipliers=$idle" --set 'train.freeze=[stem, stem_bn, body]' \
+    --set 'train.unfreeze={3: body, 5: stem}'
+exits "never unfrozen" 0 "$netcc" train "$unfreeze" --out never --quiet --set train.unfreeze=null
+values idle/log.csv >idle.csv
+values never/log.csv >never.csv
+check "the optimizer's state is kept" cmp idle.csv never.csv
+exits "build refuses" 1 "$netcc" build "$unfreeze" -o exe
+check "by name" grep -q 'unfreeze needs netcc train' err
+exits "emit --train refuses" 1 "$netcc" emit "$unfreeze" --train -o product
+exits "emit does not" 0 "$netcc" emit "$unfreeze" -o product
+
 echo "transfer: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
