@@ -1,6 +1,8 @@
 /* emit for an executable: the model's descriptor as C, with the headers that it needs in front, so that
  * it is compiled without a folder of headers. */
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "embedded.h"
 #include "emit.h"
@@ -137,6 +139,51 @@ static void add_defaults(const Descriptor *d)
     add_digits(d, "test_digits", &model->test_data);
 }
 
+/* As a literal of C: every byte but the plainest as three octal digits. */
+static const char *literal(Arena *arena, const char *text)
+{
+    Str out = str_new(arena);
+    str_add(&out, "\"");
+    for (; *text; text++) {
+        if (isalnum((unsigned char)*text) || strchr(" _.,:-+/()[]{}", *text))
+            str_addn(&out, text, 1);
+        else
+            str_printf(&out, "\\%03o", (unsigned)(unsigned char)*text);
+    }
+    str_add(&out, "\"");
+    return out.text;
+}
+
+static void add_classes(const Descriptor *d)
+{
+    const Model *model = d->program->model;
+    template_list(d->bind, "classes");
+    for (int i = 0; i < model->targets_count; i++) {
+        const ClassNames none = {NULL, 0, 0}, *c = model->classes ? &model->classes[i] : &none;
+        TemplateRecord *item = template_item(d->bind, "classes");
+        template_int(item, "at", i);
+        template_int(item, "named", c->names != NULL);
+        template_int(item, "unnamed", c->names == NULL);
+        template_int(item, "count", c->count);
+        template_text(item, "threshold", number(d->arena, c->threshold));
+        template_list(item, "names");
+        for (int k = 0; c->names && k < c->count; k++)
+            template_text(template_item(item, "names"), "text", literal(d->arena, c->names[k]));
+    }
+}
+
+static void add_metadata(const Descriptor *d)
+{
+    const Model *model = d->program->model;
+    template_list(d->bind, "metadata");
+    template_int(d->bind, "metadata_count", model->metadata_count);
+    for (int i = 0; i < model->metadata_count; i++) {
+        TemplateRecord *item = template_item(d->bind, "metadata");
+        template_text(item, "key", literal(d->arena, model->metadata[2 * i]));
+        template_text(item, "text", literal(d->arena, model->metadata[2 * i + 1]));
+    }
+}
+
 char *emit_model(Arena *arena, const Program *program, const struct nc_model *nc,
                  const char *const *isas, bool has_weights)
 {
@@ -147,6 +194,8 @@ char *emit_model(Arena *arena, const Program *program, const struct nc_model *nc
     add_work(&d, "predict", program->predict);
     add_work(&d, "train", program->train);
     add_defaults(&d);
+    add_classes(&d);
+    add_metadata(&d);
     template_int(d.bind, "has_weights", has_weights);
     str_add(&text, embedded_text("runtime", "netcc"));
     str_add(&text, embedded_text("runtime", "standalone"));

@@ -4,6 +4,7 @@
 
 #include "graph/graph.h"
 #include "spec/yaml.h"
+#include "results.h"
 #include "table.h"
 #include "watch.h"
 
@@ -49,12 +50,7 @@ typedef struct {
     SourcePart part;
 } DataSource;
 
-/* What the classes of a target are called. */
-typedef struct {
-    const char *const *names; /* NULL: they have numbers only */
-    int count;
-    double threshold; /* one unit: above it the second class is meant */
-} ClassNames;
+typedef struct nc_class_names ClassNames;
 
 typedef struct {
     bool present; /* the spec has a train section */

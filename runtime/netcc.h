@@ -127,6 +127,13 @@ struct nc_model {
     const char *const *metrics; /* names, `OUTPUT_metric` where there are several outputs */
 };
 
+/* What the classes of an output are called */
+struct nc_class_names {
+    const char *const *names; /* NULL: they have numbers only */
+    int count;
+    double threshold; /* one unit: above it the second class is meant */
+};
+
 #ifdef __cplusplus
 }
 #endif

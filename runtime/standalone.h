@@ -29,6 +29,9 @@ struct nc_standalone {
     unsigned digits_seed;
     long test_digits;
     unsigned test_digits_seed;
+    const struct nc_class_names *classes; /* one per target */
+    const char *const *metadata; /* what weights say beside numbers: pairs of key and text, */
+    int metadata_count;          /* of which `table` tells how csv files are read */
 };
 
 int nc_standalone_main(const struct nc_standalone *standalone, int argc, char **argv);

@@ -37,6 +37,33 @@ static const char *const metrics[] = {
 //: end
     0};
 
+//: for c in $classes
+//: if $c$named
+static const char *const classes$c$at[] = {
+//: for n in $c$names
+    $n$text,
+//: end
+    0};
+//: end
+//: end
+
+static const struct nc_class_names classes[] = {
+//: for c in $classes
+//: if $c$named
+    {classes$c$at, $c$count, $c$threshold},
+//: end
+//: if $c$unnamed
+    {0, 0, $c$threshold},
+//: end
+//: end
+    {0, 0, 0}};
+
+static const char *const metadata[] = {
+//: for m in $metadata
+    $m$key, $m$text,
+//: end
+    0};
+
 static struct nc_model model = {
     .abi = NC_ABI,
     .name = "$name",
@@ -89,7 +116,10 @@ static const struct nc_standalone standalone = {
     .digits = $digits,
     .digits_seed = $digits_seed,
     .test_digits = $test_digits,
-    .test_digits_seed = $test_digits_seed};
+    .test_digits_seed = $test_digits_seed,
+    .classes = classes,
+    .metadata = metadata,
+    .metadata_count = $metadata_count};
 
 int main(int argc, char **argv)
 {

@@ -2,6 +2,7 @@
 #include "cli/results.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const Option options[] = {
     OPTION_WEIGHTS("the weights", true),
@@ -24,6 +25,9 @@ static bool grad(Job *job, Samples *samples)
     Results results;
     struct nc_error err;
     int64_t rows;
+    size_t length = strlen(args->output);
+    if (length < 4 || strcmp(args->output + length - 4, ".npz") != 0)
+        return diag_error(job->diag, (Loc){0}, "%s: derivatives go into an npz file", args->output);
     if (!samples_count_rows(job, args->inputs.items[0], &rows) ||
         !job_compile(job, rows, NC_DIFFERENTIATES) || !job_needs_training(job) ||
         !samples_open_files(job, &args->inputs, &args->targets, samples) ||

@@ -107,9 +107,11 @@ bool job_load_weights(Job *job, const char *path)
 
 bool job_fault(Job *job, const struct nc_error *err)
 {
-    if (err->path[0])
-        return diag_error(job->diag, (Loc){0}, "%s: %s", err->path, err->message);
-    return diag_error(job->diag, (Loc){0}, "%s", err->message);
+    const char *colon = err->path[0] ? ": " : "";
+    diag_error(job->diag, (Loc){0}, "%s%s%s", err->path, colon, err->message);
+    if (err->note[0])
+        diag_note(job->diag, (Loc){0}, "%s", err->note);
+    return false;
 }
 
 bool job_needs_training(Job *job)

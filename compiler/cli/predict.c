@@ -19,39 +19,11 @@ static const Option options[] = {
 
 enum { MOST_ROWS = 128 }; /* of a batch, where the spec says none */
 
-/* A line for each row: the values, then the class's name where there are names. */
-static void print_plain(const Job *job, const Results *results, int64_t rows)
-{
-    for (int64_t row = 0; row < rows; row++) {
-        for (int k = 0; k < results->count; k++) {
-            const struct nc_named *array = &results->arrays[k];
-            int64_t n = results_units(array);
-            const ClassNames *classes = array->rank <= 2 ? results_classes(job, k) : NULL;
-            for (int64_t i = 0; i < n; i++)
-                printf(k || i ? " %.9g" : "%.9g", (double)array->data[row * n + i]);
-            if (classes)
-                printf(" %s", class_name(classes, array->data + row * n, n));
-        }
-        putchar('\n');
-    }
-}
-
-/* One object: an array of rows for every output, each row flat. */
-static void print_json(const Job *job, const Results *results)
-{
-    fputs("{\"event\":\"predict\",", stdout);
-    results_print_json(job, results, stdout);
-    puts("}");
-}
-
 static bool present(Job *job, const Results *results, int64_t rows)
 {
     const Args *args = job->args;
     if (!args->output) {
-        if (args->json)
-            print_json(job, results);
-        else
-            print_plain(job, results, rows);
+        results_print(job, results);
         return true;
     }
     if (!results_write(job, results, args->output))

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -44,8 +45,19 @@ static void step_done(void *context, const struct nc_progress *progress)
 
 static int save(struct nc_run *r, struct nc_error *err)
 {
-    const char *const metadata[] = {"format", "netcc", "model", r->model.name};
-    return nc_weights_save(&r->model, r->session.weights, r->path, metadata, 2, err);
+    int count = r->s->metadata_count;
+    const char **pairs = calloc((size_t)count + 2, 2 * sizeof *pairs);
+    if (!pairs)
+        return nc_fail(err, r->path, "out of memory");
+    memcpy(pairs, (const char *[]){"format", "netcc", "model", r->model.name}, 4 * sizeof *pairs);
+    for (int i = 0; i < count; i++) {
+        const char *const *pair = r->s->metadata + 2 * i;
+        pairs[2 * i + 4] = pair[0];
+        pairs[2 * i + 5] = strcmp(pair[0], "table") == 0 ? r->table_json : pair[1];
+    }
+    int result = nc_weights_save(&r->model, r->session.weights, r->path, pairs, count + 2, err);
+    free(pairs);
+    return result;
 }
 
 static int epoch_done(void *context, const struct nc_progress *progress, struct nc_error *err)

@@ -114,7 +114,8 @@ static int run_command(struct nc_run *r, int (*run)(struct nc_run *r), int argc,
 {
     if (nc_run_parse(r, argc, argv) != 0)
         return USAGE;
-    int result = choose_code(r) == 0 && limit_batch(r) == 0 ? run(r) : -1;
+    int result =
+        choose_code(r) == 0 && limit_batch(r) == 0 && nc_run_read_metadata(r) == 0 ? run(r) : -1;
     nc_run_close(r);
     nc_session_close(&r->session);
     nc_pool_free(r->pool);

@@ -1,6 +1,8 @@
 /* Options of an executable of `netcc build`, and its messages. */
 #include "standalone/run.h"
 
+#include "spelling.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,10 +21,12 @@ struct option {
 
 #define AT(field) offsetof(struct nc_options, field)
 static const struct option option_table[] = {
-    {"input", FILES, AT(inputs), "predict", "[NAME=]FILE", "samples as npy; once for every input"},
-    {"x", FILES, AT(inputs), "eval train", "[NAME=]FILE", "samples as npy or idx"},
-    {"y", FILES, AT(targets), "eval train", "[NAME=]FILE", "their targets"},
-    {"output", TEXT, AT(output), "predict", "FILE", "npy (default: printed)"},
+    {"input", FILES, AT(inputs), "predict", "[NAME=]FILE",
+     "samples as csv, tsv, npy or idx; once for every input"},
+    {"x", FILES, AT(inputs), "eval train", "[NAME=]FILE", "samples as csv, tsv, npy or idx"},
+    {"y", FILES, AT(targets), "eval train", "[NAME=]FILE",
+     "their targets, where no csv of --x holds them"},
+    {"output", TEXT, AT(output), "predict", "FILE", "npy, csv or json (default: printed)"},
     {"out", TEXT, AT(out), "train", "DIR", "where the weights go (default: .)"},
     {"weights", TEXT, AT(weights), "predict eval train", "FILE",
      "safetensors, instead of the weights inside"},
@@ -53,8 +57,10 @@ int nc_run_complain(const struct nc_run *r, const char *format, ...)
 
 int nc_run_fault(const struct nc_run *r, const struct nc_error *err)
 {
-    return err->path[0] ? nc_run_complain(r, "%s: %s", err->path, err->message)
-                        : nc_run_complain(r, "%s", err->message);
+    nc_run_complain(r, "%s%s%s", err->path, err->path[0] ? ": " : "", err->message);
+    if (err->note[0])
+        fprintf(stderr, "note: %s\n", err->note);
+    return -1;
 }
 
 /* Is `word` one of the words of `list`? */
@@ -76,6 +82,23 @@ static const struct option *find_option(const struct nc_run *r, const char *word
             return &option_table[i];
     }
     return NULL;
+}
+
+static int unknown_option(const struct nc_run *r, const char *word)
+{
+    const char *names[OPTIONS];
+    int count = 0;
+    for (int i = 0; i < OPTIONS; i++) {
+        if (has_word(option_table[i].commands, r->command))
+            names[count++] = option_table[i].name;
+    }
+    const char *near =
+        strncmp(word, "--", 2) == 0 ? nc_nearest_spelling(word + 2, names, count) : NULL;
+    if (near)
+        return nc_run_complain(r, "%s: unknown option '%s'; did you mean '--%s'?", r->command, word,
+                               near);
+    return nc_run_complain(r, "%s: unknown option '%s'; '%s --help' lists them", r->command, word,
+                           r->program);
 }
 
 static int store(struct nc_run *r, const struct option *option, const char *value)
@@ -111,8 +134,7 @@ int nc_run_parse(struct nc_run *r, int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         const struct option *option = find_option(r, argv[i]);
         if (!option)
-            return nc_run_complain(r, "%s: unknown option '%s'; '%s --help' lists them", r->command,
-                                   argv[i], r->program);
+            return unknown_option(r, argv[i]);
         if (option->kind != FLAG && ++i == argc)
             return nc_run_complain(r, "--%s needs a value", option->name);
         if (store(r, option, argv[i]) != 0)

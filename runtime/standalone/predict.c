@@ -1,61 +1,58 @@
-/* predict of an executable of `netcc build`: rows of numbers, JSON, or a file. */
+/* predict of an executable of `netcc build`. */
 #include "standalone/run.h"
+
+#include "results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void print_rows(const struct nc_run *r, void *const *outputs)
+/* The classes of an output have the names of its target's. */
+static const struct nc_class_names *classes_of(const struct nc_run *r, const char *output)
 {
-    const struct nc_entry *entry = &r->model.predict;
-    for (int64_t row = 0; row < r->samples.count; row++) {
-        for (int k = 0; k < entry->outputs_count; k++) {
-            int64_t n = entry->outputs[k].elements;
-            for (int64_t i = 0; i < n; i++)
-                printf(k || i ? " %.9g" : "%.9g", (double)((float *)outputs[k])[row * n + i]);
-        }
-        putchar('\n');
+    for (int i = 0; i < r->model.targets_count; i++) {
+        if (strcmp(r->model.targets[i].name, output) == 0 && r->classes[i].names)
+            return &r->classes[i];
     }
+    return NULL;
 }
 
-static void print_json(const struct nc_run *r, void *const *outputs)
+static int write_file(struct nc_run *r, const struct nc_results *results)
 {
-    const struct nc_entry *entry = &r->model.predict;
-    printf("{\"event\":\"predict\",\"outputs\":{");
-    for (int k = 0; k < entry->outputs_count; k++) {
-        int64_t n = entry->outputs[k].elements;
-        fputs(k ? "," : "", stdout);
-        nc_json_text(stdout, entry->outputs[k].name);
-        fputs(":[", stdout);
-        for (int64_t i = 0; i < r->samples.count * n; i++) {
-            fputs(i % n ? "," : i ? "],[" : "[", stdout);
-            nc_json_number(stdout, (double)((float *)outputs[k])[i]);
-        }
-        fputs("]]", stdout);
-    }
-    puts("}}");
-}
-
-static int write_outputs(struct nc_run *r, void *const *outputs)
-{
-    const struct nc_entry *entry = &r->model.predict;
     const char *path = r->options.output;
     struct nc_error err;
-    if (!nc_run_ends_with(path, ".npy") || entry->outputs_count != 1)
-        return nc_run_complain(r, "%s: only one output, as npy, is written", path);
-    const struct nc_port *port = &entry->outputs[0];
-    struct nc_named array = {.name = port->name, .rank = port->rank + 1, .data = outputs[0]};
-    if (port->rank == NC_MAX_RANK)
-        return nc_run_complain(r, "'%s' has too many axes", port->name);
-    array.shape[0] = r->samples.count;
-    memcpy(array.shape + 1, port->shape, (size_t)port->rank * sizeof *port->shape);
-    if (nc_npy_write(path, &array, &err) != 0)
+    if (nc_results_write(results, path, &err) != 0)
         return nc_run_fault(r, &err);
     if (r->options.json) {
-        printf("{\"event\":\"predict\",\"rows\":%lld,\"output\":", (long long)r->samples.count);
+        printf("{\"event\":\"predict\",\"rows\":%lld,\"output\":", (long long)results->rows);
         nc_json_text(stdout, path);
         puts("}");
     }
+    return 0;
+}
+
+static int present(struct nc_run *r, void *const *outputs)
+{
+    const struct nc_entry *entry = &r->model.predict;
+    struct nc_named arrays[NC_MAX_VALUES];
+    const struct nc_class_names *classes[NC_MAX_VALUES];
+    struct nc_results results = {entry->outputs_count, arrays, classes, r->samples.count, NULL};
+    if (results.count > NC_MAX_VALUES)
+        return nc_run_complain(r, "more than %d outputs", NC_MAX_VALUES);
+    for (int k = 0; k < results.count; k++) {
+        const struct nc_port *port = &entry->outputs[k];
+        if (port->rank == NC_MAX_RANK)
+            return nc_run_complain(r, "'%s' has too many axes", port->name);
+        arrays[k] = (struct nc_named){.name = port->name,
+                                      .rank = port->rank + 1,
+                                      .shape = {results.rows},
+                                      .data = outputs[k]};
+        memcpy(arrays[k].shape + 1, port->shape, (size_t)port->rank * sizeof *port->shape);
+        classes[k] = classes_of(r, port->name);
+    }
+    if (r->options.output)
+        return write_file(r, &results);
+    (r->options.json ? nc_results_json : nc_results_print)(&results, stdout);
     return 0;
 }
 
@@ -71,10 +68,7 @@ static int predict_into(struct nc_run *r, void **outputs)
     struct nc_error err;
     if (nc_predict(&r->session, &r->samples, outputs, &err) != 0)
         return nc_run_fault(r, &err);
-    if (r->options.output)
-        return write_outputs(r, outputs);
-    (r->options.json ? print_json : print_rows)(r, outputs);
-    return 0;
+    return present(r, outputs);
 }
 
 int nc_run_predict(struct nc_run *r)

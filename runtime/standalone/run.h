@@ -3,7 +3,7 @@
 #ifndef NC_RUN_H
 #define NC_RUN_H
 
-#include "data/array.h"
+#include "data/table.h"
 #include "standalone.h"
 
 #include "pool.h"
@@ -35,7 +35,10 @@ struct nc_run {
     struct nc_array *inputs, *targets;
     struct nc_samples samples;
     struct nc_report report;
-    char path[4096]; /* of the weights that train writes */
+    struct nc_table table;          /* how csv files are read: the weights' */
+    const char *table_json;         /* the same as text; NULL: there is none */
+    struct nc_class_names *classes; /* by target */
+    char path[4096];                /* of the weights that train writes */
 };
 
 /* options.c */
@@ -46,10 +49,12 @@ int nc_run_complain(const struct nc_run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int nc_run_fault(const struct nc_run *run, const struct nc_error *err);
 
+/* table.c: how csv files are read and what classes are called, as the weights in use say */
+int nc_run_read_metadata(struct nc_run *run);
+
 /* samples.c: files, or the digits that the spec trains on: `digits` of them */
 int nc_run_open(struct nc_run *run, int with_targets, long digits, unsigned seed);
 void nc_run_close(struct nc_run *run);
-int nc_run_ends_with(const char *text, const char *end);
 
 /* main.c: memory, threads, and the weights inside, of a file, or made up */
 int nc_run_start(struct nc_run *run, unsigned uses);

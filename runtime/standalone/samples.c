@@ -1,23 +1,11 @@
 /* Samples of an executable of `netcc build`: files opened and checked against the model. */
 #include "standalone/run.h"
 
+#include "data/open.h"
 #include "fit.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int nc_run_ends_with(const char *text, const char *end)
-{
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && strcmp(text + a - b, end) == 0;
-}
-
-static int open_array(struct nc_array *out, const char *path, struct nc_error *err)
-{
-    int is_idx =
-        nc_run_ends_with(path, ".gz") || strstr(path, "-idx") || nc_run_ends_with(path, ".idx");
-    return is_idx ? nc_idx_open(out, path, err) : nc_npy_open(out, path, err);
-}
 
 /* The file of `NAME=FILE` or `FILE` and the port it is for, or -1. */
 static int port_of(struct nc_run *r, const char *text, const struct nc_port *ports, int count,
@@ -60,7 +48,8 @@ static int open_side(struct nc_run *r, int is_target)
             return -1;
         if (arrays[at].rank)
             return nc_run_complain(r, "'%s' is given twice", ports[at].name);
-        if (open_array(&arrays[at], path, &err) != 0 ||
+        const struct nc_table *table = r->table_json && !is_target ? &r->table : NULL;
+        if (nc_open_samples(&arrays[at], path, &ports[at], table, &err) != 0 ||
             (is_target ? fit_target(r, at, path, &err)
                        : nc_fit_shape(&arrays[at], &ports[at], path, &err)) != 0)
             return nc_run_fault(r, &err);
@@ -76,6 +65,47 @@ static int open_side(struct nc_run *r, int is_target)
                                    r->program);
     }
     return 0;
+}
+
+/* The only file, a csv that holds the targets as well. */
+static int open_table(struct nc_run *r, const char *path)
+{
+    int count = r->model.targets_count;
+    const struct nc_table_file file = {.path = path};
+    struct nc_error err;
+    struct nc_table_part *parts = calloc((size_t)count + 1, sizeof *parts);
+    if (!parts)
+        return nc_run_complain(r, "out of memory");
+    parts[0] =
+        (struct nc_table_part){.columns = r->table.features, .count = r->table.features_count};
+    for (int i = 0; i < count; i++)
+        parts[i + 1] = nc_table_target(&r->table, r->model.targets[i].name);
+    int result = nc_table_read(&r->table, &file, parts, count + 1, &err);
+    r->inputs[0] = parts[0].array;
+    nc_shape_rows(&r->inputs[0], &r->model.inputs[0]);
+    if (result == 0)
+        result = nc_fit_shape(&r->inputs[0], &r->model.inputs[0], path, &err);
+    r->samples.count = r->inputs[0].shape[0];
+    for (int i = 0; i < count; i++) {
+        r->targets[i] = parts[i + 1].array;
+        nc_shape_rows(&r->targets[i], &r->model.targets[i]);
+        if (result == 0)
+            result = fit_target(r, i, path, &err);
+    }
+    free(parts);
+    return result == 0 ? 0 : nc_run_fault(r, &err);
+}
+
+/* Is the only file such a csv? */
+static const char *table_named(const struct nc_run *r)
+{
+    const struct nc_options *o = &r->options;
+    const char *path = o->inputs.count == 1 ? o->inputs.items[0] : "", *name = "";
+    if (r->model.inputs_count == 1)
+        name = r->model.inputs[0].name;
+    if (*name && strncmp(path, name, strlen(name)) == 0 && path[strlen(name)] == '=')
+        path += strlen(name) + 1;
+    return r->table_json && !o->targets.count && nc_is_table(path) ? path : NULL;
 }
 
 static int draw_digits(struct nc_run *r, long count, unsigned seed)
@@ -110,5 +140,8 @@ int nc_run_open(struct nc_run *r, int with_targets, long digits, unsigned seed)
     r->samples = (struct nc_samples){r->inputs, r->targets, 0};
     if (digits && !r->options.inputs.count && !r->options.targets.count)
         return draw_digits(r, digits, seed);
+    const char *table = with_targets ? table_named(r) : NULL;
+    if (table)
+        return open_table(r, table);
     return open_side(r, 0) == 0 && (!with_targets || open_side(r, 1) == 0) ? 0 : -1;
 }

@@ -1,0 +1,169 @@
+#!/bin/bash
+# Executables of `netcc build` on files as users have them: csv and tsv by the table inside, what they
+# refuse, and the libraries they are linked with. Everything they say is compared with what netcc says.
+# NETCC names the program to test.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
+root=$(cd ../.. && pwd) || exit 2
+netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+[ -x "$netcc" ] || { echo "standalone: $netcc is not there; run make" >&2; exit 2; }
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+export NETCC_CACHE=$folder/cache HOME=$folder
+unset XDG_CACHE_HOME NETCC_ISA NETCC_PLUGINS NETCC_DATA
+cd "$folder" || exit 2
+
+passed=0
+failed=0
+check() { # NAME CONDITION...
+    local name=$1
+    shift
+    if "$@" >/dev/null 2>&1; then
+        passed=$((passed + 1))
+        echo "ok   standalone/$name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL standalone/$name: $*"
+        head -3 err | sed 's/^/     /'
+    fi
+}
+exits() { # NAME CODE COMMAND... : stdout to `out`, stderr to `err`
+    local name=$1 wanted=$2 code
+    shift 2
+    "$@" >out 2>err
+    code=$?
+    check "$name" test "$code" -eq "$wanted"
+}
+refuses() { # NAME TEXT COMMAND...
+    local name=$1 text=$2
+    shift 2
+    exits "$name" 1 "$@"
+    check "$name: says so" grep -qF -- "$text" err
+    check "$name: stdout empty" test ! -s out
+}
+both() { # NAME ARGUMENTS... : netcc and the executable print the same
+    local name=$1
+    shift
+    exits "$name, netcc" 0 "$netcc" predict shape.yaml --weights run/weights.safetensors "$@"
+    mv out wanted
+    exits "$name" 0 ./shape predict "$@"
+    check "$name: the same" cmp wanted out
+}
+
+# ---- a table --------------------------------------------------------------------------------------
+
+# Categories and class names with quotes and separators in them, missing values, a column to skip
+awk 'BEGIN { print "colour,\"size, cm\",id,shape"; split("red blue green", c, " ")
+    for (i = 0; i < 300; i++) { k = i % 3 + 1; z = (i * 7 % 50) / 5
+        t = k == 2 ? "square" : z > 5 ? "round" : "\"odd \"\"x\"\", \\?\"";
+        printf "%s,%s,%d,%s\n", i % 17 ? c[k] : "", i % 13 ? z : "NA", i, t } }' >data.csv
+head -n 200 data.csv >learn.csv
+{ head -n 1 data.csv; tail -n 100 data.csv; } >test.csv
+cat >shape.yaml <<'END_OF_SPEC'
+name: shape
+layers:
+  - dense: {units: 16, activation: relu}
+  - dense: {units: 3, activation: softmax, name: shape}
+train: {loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 5}
+data:
+  train: {csv: {file: learn.csv, target: shape, skip: id}}
+  test: {csv: test.csv}
+  standardise: true
+END_OF_SPEC
+exits "train" 0 "$netcc" train shape.yaml --out run --quiet
+exits "build" 0 "$netcc" build shape.yaml --weights run/weights.safetensors -o shape
+mkdir away && mv learn.csv away
+both "csv as it was trained on" --input test.csv
+both "as JSON" --input test.csv --json
+check "names of classes" grep -qF '"classes":{"shape":["' out
+cut -d, -f1-3 test.csv | tail -n +2 | tr , '\t' | cut -f1,2 >plain.tsv
+both "tsv of the features alone, no header" --input plain.tsv
+printf '\xef\xbb\xbf"size, cm";colour\r\n3;red\r\n;\r\n' >other.csv
+both "columns by name, another separator" --input other.csv
+for end in csv json npy; do
+    exits "into $end, netcc" 0 "$netcc" predict shape.yaml --weights run/weights.safetensors \
+        --input test.csv --output "a.$end"
+    exits "into $end" 0 ./shape predict --input test.csv --output "b.$end"
+    check "into $end: the same" cmp "a.$end" "b.$end"
+done
+mv away/learn.csv .
+exits "eval, netcc" 0 "$netcc" eval shape.yaml --weights run/weights.safetensors --json
+mv out wanted
+exits "eval" 0 ./shape eval --x test.csv --json
+check "eval: the same" cmp wanted out
+exits "train by itself" 0 ./shape train --x learn.csv --out b --quiet
+exits "what it trained, netcc" 0 "$netcc" eval shape.yaml --weights b/weights.safetensors --json
+mv out wanted
+exits "what it trained" 0 ./shape eval --x test.csv --json --weights b/weights.safetensors
+check "what it trained: the same" cmp wanted out
+check "it trained" sh -c '! cmp -s run/weights.safetensors b/weights.safetensors'
+
+# Weights of a table with other categories in the same places, and of one of another form
+sed 's/red/rot/; s/blue/blau/; s/green/gelb/; s/square/eckig/' learn.csv >andere.csv
+exits "train on other names" 0 "$netcc" train shape.yaml --out andere --quiet \
+    --set data.train.csv.file=andere.csv --set data.test.csv=andere.csv
+exits "other names, netcc" 0 "$netcc" predict shape.yaml --weights andere/weights.safetensors \
+    --input andere.csv --set data.test.csv=andere.csv
+mv out wanted
+exits "other names" 0 ./shape predict --input andere.csv --weights andere/weights.safetensors
+check "other names: the same" cmp wanted out
+grep -v green learn.csv >two.csv
+exits "train on two colours" 0 "$netcc" train shape.yaml --out two --quiet \
+    --set data.train.csv.file=two.csv --set data.test.csv=two.csv
+refuses "a table of another form" "column 'colour' has 2 categories; this was built for 3" \
+    ./shape predict --input two.csv --weights two/weights.safetensors
+
+# ---- a model that knows no table ------------------------------------------------------------------
+
+cat >sum.yaml <<'END_OF_SPEC'
+name: sum
+inputs: {a: [3], b: [2]}
+layers:
+  - concatenate: {from: [a, b]}
+  - dense: {units: 1, name: y}
+train: {loss: mse, epochs: 3, batch_size: 4}
+END_OF_SPEC
+printf '1,2,3\n4,5,6\n7,8,9\n' >a.csv
+printf '1\t2\n3\t4\n5\t6\n' >b.tsv
+printf '1\n2\n3\n' >y.csv
+exits "build without weights" 0 "$netcc" build sum.yaml -o sum
+exits "train on plain tables" 0 ./sum train --x a=a.csv --x b=b.tsv --y y.csv --out sum.run --json
+check "three epochs" test "$(grep -c '"event":"epoch"' out)" -eq 3
+exits "several inputs, netcc" 0 "$netcc" predict sum.yaml --weights sum.run/weights.safetensors \
+    --input a=a.csv --input b=b.tsv
+mv out wanted
+exits "several inputs" 0 ./sum predict --weights sum.run/weights.safetensors --input a=a.csv \
+    --input b=b.tsv
+check "several inputs: the same" cmp wanted out
+refuses "which input" "say which of 2 it is" ./sum predict --weights sum.run/weights.safetensors \
+    --input a.csv
+printf '1,2\n3,4\n' >short.csv
+refuses "rows that differ" "short.csv: 2 samples, not 3" ./sum predict \
+    --weights sum.run/weights.safetensors --input a=a.csv --input b=short.csv
+
+# ---- what is refused ------------------------------------------------------------------------------
+
+printf 'colour,"size, cm"\ngren,1\n' >bad.csv
+refuses "an unseen category" "bad.csv:2: column 'colour': the training data have no 'gren'; did you mean 'green'?" \
+    ./shape predict --input bad.csv
+check "the categories there are" grep -qx 'note: they have blue, green, red' err
+printf 'colour,weight\nred,1\n' >bad.csv
+refuses "a column that is not there" "bad.csv:1: there is no column 'size, cm'" \
+    ./shape predict --input bad.csv
+refuses "no targets" "there is no column 'shape'" ./shape eval --x other.csv
+printf 'red,1\nred\n' >bad.csv
+refuses "a ragged row" "bad.csv:2: 1 field, but the first row has 2" ./shape predict --input bad.csv
+: >bad.csv
+refuses "an empty file" "bad.csv: the file is empty" ./shape predict --input bad.csv
+echo picture | tee x.jpg >x.npz
+refuses "jpg" "x.jpg: jpg files are not read here" ./shape predict --input x.jpg
+refuses "npz" "npz files are not read here" ./shape predict --input x.npz
+echo text >x
+refuses "no format" "x: is no npy file, and its name does not end in" ./shape predict --input x
+refuses "an output of another format" "only npy, npz, csv and json files are written" \
+    ./shape predict --input test.csv --output o.txt
+exits "a misspelt option" 2 ./shape predict --inptu test.csv
+check "did you mean" grep -q "did you mean '--input'" err
+
+echo "standalone: $passed passed, $failed failed"
+[ $failed -eq 0 ]
