@@ -13,11 +13,6 @@ DEFS    := -D_GNU_SOURCE
 INC     := -Icompiler -Iruntime -I$(B)/gen
 CFLAGS  += $(OPT) $(WARN) $(DEFS) $(INC) $(SAN) -fPIC -MMD -MP
 LDLIBS  := -lyaml -ltcc -lz -ljansson -ldl -lm -lpthread
-# png files need libpng; without it they are refused by name
-ifeq ($(shell pkg-config --exists libpng 2>/dev/null && echo 1),1)
-DEFS    += -DNC_PNG
-LDLIBS  += -lpng
-endif
 
 KERNEL_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 ifeq ($(shell uname -m),x86_64)
@@ -40,18 +35,33 @@ NATIVE    := $(ISAS:%=$(B)/runtime/native_%.o) $(ISAS:%=$(B)/runtime/peak_%.o)
 OBJECTS   := $(patsubst %.c,$(B)/%.o,$(COMPILER) $(RUNTIME)) $(NATIVE)
 # Plugins, loaded when used: runtime/plugin/NAME.c, what of the runtime it takes along, libraries.
 # Those whose library pkg-config does not find are left out; netcc refuses their formats by name.
+has          = $(shell pkg-config --exists $(1) 2>/dev/null && echo 1)
 BESIDE      := runtime/data/file.c runtime/data/array.c
+PIXELS      := runtime/data/pixels.c runtime/data/array.c
 PLUGINS     := npz
 SOURCES_npz := runtime/plugin/npz.c runtime/data/npy.c $(BESIDE)
 LIBS_npz    := -lzip
-ifeq ($(shell pkg-config --exists hdf5 2>/dev/null && echo 1),1)
+ifeq ($(call has,hdf5),1)
 PLUGINS     += h5
 SOURCES_h5  := runtime/plugin/h5.c $(BESIDE)
 CFLAGS_h5   := $(shell pkg-config --cflags hdf5)
 LIBS_h5     := $(shell pkg-config --libs hdf5)
 endif
+ifeq ($(call has,libpng),1)
+PLUGINS     += png
+SOURCES_png := runtime/plugin/png.c $(PIXELS)
+LIBS_png    := -lpng
+endif
+ifeq ($(call has,libjpeg),1)
+PLUGINS     += jpeg
+SOURCES_jpeg := runtime/plugin/jpeg.c $(PIXELS)
+LIBS_jpeg   := -ljpeg
+endif
 HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+ifneq ($(words $(filter png jpeg,$(PLUGINS))),2)
+UNIT      := $(filter-out %/test_image,$(UNIT))
+endif
 SOURCES   := $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] runtime/*/*.[ch] \
                tests/*/*.c bench/*.c))
 
@@ -169,7 +179,10 @@ uninstall:
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(HELPERS) $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
-	$(V)$(CC) $(SAN) $^ -lcmocka $(LDLIBS) -o $@
+	$(V)$(CC) $(SAN) $^ $(LIBS_UNIT) -lcmocka $(LDLIBS) -o $@
+
+$(B)/unit/test_image: LIBS_UNIT := -lpng -ljpeg
+$(B)/unit/test_image: $(B)/tests/unit/pictures.o
 
 $(B)/tests/unit/test_vocab.o: CFLAGS += -ffp-contract=off
 
@@ -190,11 +203,14 @@ FUZZ_SECONDS ?= 60
 
 $(B)/fuzz/npz: FUZZ_EXTRA := $(B)/runtime/plugin/npz.o -lzip
 $(B)/fuzz/npz: $(B)/runtime/plugin/npz.o
+FUZZ_IMAGE := $(B)/runtime/plugin/png.o $(B)/runtime/plugin/jpeg.o
+$(B)/fuzz/image: FUZZ_EXTRA := $(FUZZ_IMAGE) -lpng -ljpeg
+$(B)/fuzz/image: $(FUZZ_IMAGE)
 
 $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
-	$(V)$(CC) -fsanitize=fuzzer,address,undefined $(filter-out %/npz.o,$^) $(FUZZ_EXTRA) $(LDLIBS) -o $@
+	$(V)$(CC) -fsanitize=fuzzer,address,undefined $(filter-out $(FUZZ_EXTRA),$^) $(FUZZ_EXTRA) $(LDLIBS) -o $@
 
 fuzz-targets: $(FUZZ:%=$(B)/fuzz/%)
 
@@ -210,7 +226,7 @@ bench: all
 # ---- for people ---------------------------------------------------------------------------------
 
 DEBIAN := gcc g++ clang make pkg-config tcc libtcc-dev libyaml-dev zlib1g-dev libjansson-dev \
-          libzip-dev libhdf5-dev libpng-dev libcmocka-dev
+          libzip-dev libhdf5-dev libpng-dev libjpeg-dev libcmocka-dev
 
 # Installs the packages of the list that are missing; does nothing where all are there.
 deps:

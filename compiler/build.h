@@ -102,6 +102,12 @@ typedef struct {
     OptimizerUse optimizer;
 } TrainSpec;
 
+/* Numbers along the input's last axis, or one for all of it; count 0: none. */
+typedef struct {
+    double *values;
+    int64_t count;
+} Channels;
+
 typedef struct {
     Model *model;
     Arena *arena;
@@ -115,8 +121,9 @@ typedef struct {
     NamedPosition *names; /* of inputs and layers, sorted */
     Position *outputs;    /* one per model->outputs */
     double scale, offset; /* of every input */
-    double target_scale;  /* of numeric targets */
-    TableSource csv;      /* data.train's */
+    Channels mean, deviation;
+    double target_scale; /* of numeric targets */
+    TableSource csv;     /* data.train's */
     TrainSpec train;
 } Build;
 
@@ -171,9 +178,19 @@ bool read_sources(Build *build, const Yaml *data);
 bool read_table(Build *build, const Yaml *data);
 bool read_csv(Build *build, const Yaml *value, DataSource *out);
 bool bind_table(Build *build);
+/* What target 0 .. tells apart, for messages and for binding names to it. */
+int64_t target_units(const Build *build, int target);
+bool loss_classifies(const LossSpec *spec);
+void note_loss(Build *build, int target);
+void name_classes(Build *build, int target, const char *const *names, int count);
 /* data.classes, and what weights are to say of tables and classes. */
 bool read_classes(Build *build, const Yaml *value);
 void add_metadata(Build *build);
+
+/* build_images.c: pictures, and how they fill the input. */
+bool read_framing(Build *build, const AttrValue *values, const Yaml *data);
+bool read_images(Build *build, const Yaml *value, DataSource *out);
+bool bind_images(Build *build);
 
 /* What the sections of a spec may hold, for the reference and the schema; lists of keys end with
  * NULL and name what has a reader of its own. */
@@ -187,6 +204,7 @@ extern const char *const watch_keys[];
 extern const char *const data_section_keys[];
 extern const char *const source_keys[];
 extern const char *const csv_keys[];
+extern const char *const images_keys[];
 
 /* C identifiers that are no keywords; what a name is for goes into the message. */
 bool is_name(const char *name);

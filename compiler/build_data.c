@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "data/image.h"
 
 const AttrDef scaling_attrs[] = {
     {"scale", ATTR_NUMBER, "1", "every input is multiplied by it", 0, 0, NULL},
@@ -14,13 +15,24 @@ const AttrDef scaling_attrs[] = {
      UNBOUNDED, NULL},
     {"validation_split", ATTR_NUMBER, "0", "share of the training data that validates", 0,
      BELOW_ONE, NULL},
-    {"stratified", ATTR_BOOL, "false", "validation_split takes the same share of every class", 0, 0,
+    {"stratified", ATTR_BOOL, "false",
+     "validation_split or fold takes the same share of every class", 0, 0, NULL},
+    {"fold", ATTR_INTS, "[]",
+     "[k, n]: the k-th of n equal parts of the training data validates, the others train", 1, 1000,
      NULL},
+    {"resize", ATTR_INTS, "[]",
+     "pictures: what the short side becomes, or [height, width], before the centre is cut out; 0: "
+     "nothing; by default the input's size",
+     0, NC_IMAGE_SIDE, NULL},
+    {"antialias", ATTR_BOOL, "false", "pictures that shrink: pixels are means of all they cover", 0,
+     0, NULL},
+    {"channel_order", ATTR_CHOICE, "rgb", "of pictures in colour", 0, 0, "rgb|bgr"},
     ATTRS_END};
 
-const char *const data_section_keys[] = {"train", "test", "validation", "classes", NULL};
-const char *const source_keys[] = {"idx", "npy", "npz", "csv", "builtin", NULL};
-static const char *const later_keys[] = {"images", "text", NULL};
+const char *const data_section_keys[] = {"train", "test", "validation", "classes",
+                                         "mean",  "std",  NULL};
+const char *const source_keys[] = {"idx", "npy", "npz", "csv", "images", "builtin", NULL};
+static const char *const later_keys[] = {"text", NULL};
 
 const AttrDef digits_attrs[] = {
     {"samples", ATTR_INT, "6000", "how many to draw", 1, 1 << 24, NULL},
@@ -38,10 +50,70 @@ static bool read_standardise(Build *build, const AttrValue *values)
 {
     const AttrValue *standardise = find_attr(scaling_attrs, values, "standardise");
     build->model->standardise = standardise->i;
-    if (!standardise->i || (build->scale == 1 && build->offset == 0))
+    if (!standardise->i ||
+        (build->scale == 1 && build->offset == 0 && !build->mean.count && !build->deviation.count))
         return true;
     return diag_error(build->diag, standardise->loc,
-                      "standardise undoes scale and offset: give one or the other");
+                      "standardise undoes scale, offset, mean and std: give one or the other");
+}
+
+/* data.mean and data.std: a number, or one for each channel, the input's last axis. */
+static bool read_channels(Build *build, const Yaml *data, const char *key, Channels *out)
+{
+    enum { MOST = 64 };
+    const Yaml *value = yaml_get(data, key);
+    const Port *input = &build->model->inputs[0];
+    if (!value)
+        return true;
+    if (build->model->inputs_count > 1)
+        return diag_error(build->diag, value->loc, "%s is for models with one input, not %d", key,
+                          build->model->inputs_count);
+    int64_t channels = input->shape.dim[input->shape.rank - 1];
+    bool list = value->kind == YAML_LIST;
+    int64_t count = list ? value->count : 1;
+    out->values = ARENA_ARRAY(build->arena, double, count + 1);
+    if (list && (count != channels || count > MOST)) {
+        diag_error(build->diag, value->loc,
+                   "%s: %lld numbers, but the last axis of '%s', %s, has "
+                   "%lld, and at most %d are told apart",
+                   key, (long long)count, input->name, shape_text(build->arena, input->shape),
+                   (long long)channels, MOST);
+        diag_note(build->diag, input->loc, "'%s' is here", input->name);
+        return false;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (!yaml_number(build->diag, list ? value->items[i] : value, key, &out->values[i]))
+            return false;
+    }
+    out->count = count;
+    return true;
+}
+
+static bool read_deviation(Build *build, const Yaml *data)
+{
+    if (!read_channels(build, data, "std", &build->deviation))
+        return false;
+    for (int64_t i = 0; i < build->deviation.count; i++) {
+        if (build->deviation.values[i] <= 0)
+            return diag_error(build->diag, yaml_get(data, "std")->loc,
+                              "std divides: it must be above 0");
+    }
+    return true;
+}
+
+static bool read_fold(Build *build, const AttrValue *fold, const AttrValue *split, const Yaml *data)
+{
+    if (!fold->count && !fold->loc.source)
+        return true;
+    if (fold->count != 2 || fold->list[0] > fold->list[1] || fold->list[1] < 2)
+        return diag_error(build->diag, fold->loc,
+                          "fold: expected [k, n], the k-th of n parts, as in "
+                          "[1, 5]");
+    if (split->f > 0 || yaml_get(data, "validation"))
+        return diag_error(build->diag, fold->loc, "give either fold or %s, not both",
+                          split->f > 0 ? "validation_split" : "validation");
+    memcpy(build->model->fold, fold->list, sizeof build->model->fold);
+    return true;
 }
 
 static bool read_split(Build *build, const AttrValue *values, const Yaml *data)
@@ -51,11 +123,14 @@ static bool read_split(Build *build, const AttrValue *values, const Yaml *data)
     const AttrValue *stratified = find_attr(scaling_attrs, values, "stratified");
     model->validation_split = split->f;
     model->stratified = stratified->i;
+    if (!read_fold(build, find_attr(scaling_attrs, values, "fold"), split, data))
+        return false;
     if (split->f > 0 && yaml_get(data, "validation"))
         return diag_error(build->diag, split->loc,
                           "give either validation or validation_split, not both");
-    if (stratified->i && split->f == 0)
-        return diag_error(build->diag, stratified->loc, "stratified needs validation_split");
+    if (stratified->i && split->f == 0 && !model->fold[1])
+        return diag_error(build->diag, stratified->loc,
+                          "stratified needs validation_split or fold");
     return true;
 }
 
@@ -72,7 +147,9 @@ bool read_scaling(Build *build, const Yaml *data)
     build->offset = find_attr(scaling_attrs, values, "offset")->f;
     build->target_scale = find_attr(scaling_attrs, values, "target_scale")->f;
     build->model->one_hot = find_attr(scaling_attrs, values, "one_hot")->i;
-    return read_standardise(build, values) && read_split(build, values, data);
+    return read_channels(build, data, "mean", &build->mean) && read_deviation(build, data) &&
+           read_standardise(build, values) && read_split(build, values, data) &&
+           read_framing(build, values, data);
 }
 
 /* Arrays: `x` and `y` each name one array, or map ports to arrays. */
@@ -314,7 +391,7 @@ static bool unknown_source(Build *build, const YamlPair *pair)
             return diag_error(build->diag, pair->loc, "data source '%s' is not in this build",
                               pair->key);
     }
-    return diag_unknown(build->diag, pair->loc, "data source", pair->key, source_keys, 5);
+    return diag_unknown(build->diag, pair->loc, "data source", pair->key, source_keys, 6);
 }
 
 static bool read_source(Build *build, const Yaml *value, const char *section, DataSource *out)
@@ -338,6 +415,10 @@ static bool read_source(Build *build, const Yaml *value, const char *section, Da
         out->kind = SOURCE_CSV;
         return read_csv(build, pair->value, out);
     }
+    if (!strcmp(pair->key, "images")) {
+        out->kind = SOURCE_IMAGES;
+        return read_images(build, pair->value, out);
+    }
     if (!strcmp(pair->key, "builtin"))
         return read_builtin(build, pair->value, out);
     return unknown_source(build, pair);
@@ -346,7 +427,7 @@ static bool read_source(Build *build, const Yaml *value, const char *section, Da
 /* Two views of the training data instead of one */
 static void split_source(Model *model)
 {
-    if (model->validation_split == 0 || model->train_data.kind == SOURCE_NONE)
+    if ((model->validation_split == 0 && !model->fold[1]) || model->train_data.kind == SOURCE_NONE)
         return;
     model->validation_data = model->train_data;
     model->train_data.part = PART_TRAIN;
@@ -366,5 +447,6 @@ bool read_sources(Build *build, const Yaml *data)
     ok = read_source(build, yaml_get(data, "validation"), "validation", &model->validation_data) &&
          ok;
     split_source(model);
-    return bind_table(build) && read_classes(build, yaml_get(data, "classes")) && ok;
+    return bind_table(build) && read_classes(build, yaml_get(data, "classes")) && ok &&
+           bind_images(build);
 }

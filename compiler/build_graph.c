@@ -39,7 +39,19 @@ static Node *standardised_input(Build *build, Graph *graph, const Port *port, No
     return node2(graph, OP_div, node2(graph, OP_sub, x, mean), node1(graph, OP_sqrt, variance));
 }
 
-/* x * scale + offset, of data.scale and data.offset */
+/* Numbers along the last axis: each where its position is met. */
+static Node *channel_numbers(Graph *graph, const Channels *numbers)
+{
+    AttrValue size = {.i = numbers->count};
+    Node *node = constant(graph, numbers->values[0]);
+    Node *at = numbers->count > 1 ? node_new(graph, OP_iota, 0, NULL, &size) : NULL;
+    for (int64_t k = 1; k < numbers->count; k++)
+        node = node3(graph, OP_where, node2(graph, OP_eq, at, constant(graph, (double)k)),
+                     constant(graph, numbers->values[k]), node);
+    return node;
+}
+
+/* (x * scale + offset - mean) / std, of the data section */
 static Node *scaled_input(Build *build, Graph *graph, const Port *port, Node *x)
 {
     if (build->model->standardise)
@@ -48,6 +60,10 @@ static Node *scaled_input(Build *build, Graph *graph, const Port *port, Node *x)
         x = node2(graph, OP_mul, x, constant(graph, build->scale));
     if (build->offset != 0)
         x = node2(graph, OP_add, x, constant(graph, build->offset));
+    if (build->mean.count)
+        x = node2(graph, OP_sub, x, channel_numbers(graph, &build->mean));
+    if (build->deviation.count)
+        x = node2(graph, OP_div, x, channel_numbers(graph, &build->deviation));
     return x;
 }
 

@@ -138,7 +138,7 @@ static Loc column_loc(const Build *build, const TableColumn *c)
     return c->origin ? ((const Yaml *)c->origin)->loc : build->csv.target->loc;
 }
 
-static void note_loss(Build *build, int target)
+void note_loss(Build *build, int target)
 {
     const LossSpec *spec = &build->train.losses[target];
     const Port *output = &build->model->outputs[spec->output];
@@ -154,18 +154,18 @@ static bool target_fault(Build *build, int target, const TableColumn *c, const c
 }
 
 /* Do the numbers that a loss compares stand for classes? */
-static bool classifies(const LossSpec *spec)
+bool loss_classifies(const LossSpec *spec)
 {
     return spec->loss->sparse || spec->loss->logits_op;
 }
 
-static int64_t units_of(const Build *build, int target)
+int64_t target_units(const Build *build, int target)
 {
     Shape shape = build->model->outputs[build->train.losses[target].output].shape;
     return shape.dim[shape.rank - 1];
 }
 
-static void name_classes(Build *build, int target, const char *const *names, int count)
+void name_classes(Build *build, int target, const char *const *names, int count)
 {
     const LossSpec *spec = &build->train.losses[target];
     const AttrDef *defs = spec->loss->record.attrs;
@@ -176,7 +176,7 @@ static void name_classes(Build *build, int target, const char *const *names, int
 /* Its different values become class numbers, in their order. */
 static bool bind_classes(Build *build, int target, TableColumn *c)
 {
-    int64_t units = units_of(build, target), most = units == 1 ? 2 : units;
+    int64_t units = target_units(build, target), most = units == 1 ? 2 : units;
     if (c->values_count > most) {
         Str list = str_new(build->arena);
         for (int i = 0; i < c->values_count && i < 12; i++)
@@ -222,7 +222,7 @@ static bool bind_target(Build *build, int target)
     if (!columns.count)
         return diag_error(build->diag, build->csv.target->loc, "target '%s' has no column",
                           model->targets[target].name);
-    if (columns.count == 1 && first->values && classifies(&build->train.losses[target]) &&
+    if (columns.count == 1 && first->values && loss_classifies(&build->train.losses[target]) &&
         (first->category || first->whole))
         return bind_classes(build, target, first);
     return bind_numbers(build, target, columns);
@@ -251,7 +251,7 @@ static bool scale_fits(Build *build)
     const Model *model = build->model;
     for (int i = 0; i < model->targets_count; i++) {
         const LossSpec *spec = &build->train.losses[i];
-        if (build->target_scale == 1 || !classifies(spec))
+        if (build->target_scale == 1 || !loss_classifies(spec))
             continue;
         diag_error(build->diag, spec->loc, "target_scale is for numbers, but %s compares classes",
                    spec->loss->record.name);
@@ -283,7 +283,7 @@ static bool read_names(Build *build, const Yaml *value, int target)
 {
     const char **names = NULL;
     int count = 0;
-    int64_t units = units_of(build, target), classes = units == 1 ? 2 : units;
+    int64_t units = target_units(build, target), classes = units == 1 ? 2 : units;
     for (int i = 0; i < value->count; i++) {
         const char *name;
         if (!yaml_string(build->diag, value->items[i], "the name of a class", &name))
@@ -310,7 +310,7 @@ bool read_classes(Build *build, const Yaml *value)
     if (value->kind != YAML_LIST || model->targets_count > 1)
         return diag_error(build->diag, value->loc,
                           "classes: expected a list of names, for the only target");
-    if (!classifies(&build->train.losses[0]))
+    if (!loss_classifies(&build->train.losses[0]))
         return diag_error(build->diag, value->loc, "%s does not tell classes apart",
                           build->train.losses[0].loss->record.name);
     return read_names(build, value, 0);

@@ -29,12 +29,23 @@ typedef enum {
     SOURCE_NPY,
     SOURCE_NPZ,
     SOURCE_CSV,
+    SOURCE_IMAGES,
     SOURCE_DIGITS,
     SOURCE_SPIRAL
 } SourceKind;
 
 /* Which rows of a source count, where data.validation_split divides it. */
 typedef enum { PART_WHOLE, PART_TRAIN, PART_VALIDATION } SourcePart;
+
+/* Pictures: a folder with a sub-folder for every class, or with a table that says each one's. */
+typedef struct {
+    const char *folder;
+    const char *table; /* of labels, or NULL */
+    Loc table_loc;
+    const char **files; /* below the folder, by the table; NULL: there is none */
+    const int32_t *labels;
+    int64_t count; /* of files */
+} ImageSource;
 
 /* data.train, data.test or data.validation. */
 typedef struct {
@@ -47,8 +58,18 @@ typedef struct {
     int64_t classes; /* spiral */
     double noise;    /* spiral */
     TableSource csv;
+    ImageSource images;
     SourcePart part;
 } DataSource;
+
+/* How pictures fill the input: see struct nc_frame, whose sizes the input's port completes. */
+typedef struct {
+    bool given; /* the spec says how */
+    bool resizes;
+    int64_t resize[2]; /* [0] alone: the short side; none where resizes is true: the input's size */
+    int resize_count;
+    bool antialias, bgr;
+} Framing;
 
 typedef struct nc_class_names ClassNames;
 
@@ -98,8 +119,10 @@ struct Model {
     int rules_count;
     bool one_hot; /* whole-number labels become rows of 0 and 1 where a target is such rows */
     DataSource train_data, test_data, validation_data;
-    double validation_split;  /* share of data.train that validates; 0: none */
-    bool stratified;          /* of every class the same share */
+    double validation_split; /* share of data.train that validates; 0: none */
+    bool stratified;         /* of every class the same share */
+    int64_t fold[2];         /* the one that validates, from 1, and how many there are; 0: none */
+    Framing framing;
     bool standardise;         /* inputs have parameters NAME/mean and NAME/variance */
     const char *weights_path; /* of --weights: tells of a table; or NULL */
     Table *table;             /* data.train is csv */

@@ -270,6 +270,7 @@ const Section sections[] = {{"", NULL, top_keys},
                             {"data", scaling_attrs, data_section_keys},
                             {"source", NULL, source_keys},
                             {"csv", csv_attrs, csv_keys},
+                            {"images", NULL, images_keys},
                             {NULL, NULL, NULL}};
 
 json_t *schema_section(const json_t *schema, const char *name)

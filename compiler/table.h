@@ -30,6 +30,8 @@ void table_note_missing(Diag *diag, const Table *table, const TableSource *sourc
 Table *table_of_weights(Arena *arena, const char *path);
 /* For the metadata, as JSON. */
 char *table_json(Arena *arena, const Table *table);
+/* The names of a target's classes in what add_metadata wrote of them; NULL: there are none. */
+const char **names_of_json(Arena *arena, const char *json, const char *target, int *count);
 char *names_json(Arena *arena, const char *const *names, int count);
 
 /* Reads the parts' columns from a file. `loc` without a source: a file of the command line. */

@@ -64,6 +64,21 @@ char *table_json(Arena *arena, const Table *t)
     return take_text(arena, whole);
 }
 
+const char **names_of_json(Arena *arena, const char *json, const char *target, int *count)
+{
+    json_t *root = json_loads(json, 0, NULL), *value, *list = json_object_get(root, target);
+    const char **names = NULL;
+    size_t i;
+    *count = 0;
+    json_array_foreach(list, i, value)
+    {
+        const char *name = json_string_value(value);
+        ARENA_PUSH(arena, names, *count, arena_strdup(arena, name ? name : "?"));
+    }
+    json_decref(root);
+    return names;
+}
+
 /* ---- reading ----------------------------------------------------------------------------------- */
 
 static void *from_arena(void *arena, size_t bytes)

@@ -90,7 +90,8 @@ typedef struct {
 #define OPTION_INPUT                                                                               \
     {                                                                                              \
         "input", 0, OPTION_TEXTS, offsetof(Args, inputs), "[NAME=]FILE",                           \
-            "samples as npy, csv or png; once for every input", 0, true                            \
+            "samples as npy or csv, or pictures: a file or a folder; once for every input", 0,     \
+            true                                                                                   \
     }
 #define OPTION_END                                                                                 \
     {                                                                                              \
@@ -167,7 +168,11 @@ bool samples_open_files(Job *job, const Texts *inputs, const Texts *targets, Sam
 /* How many rows the file of an --input has, for when the model is yet to be compiled. */
 bool samples_count_rows(Job *job, const char *text, int64_t *rows);
 void samples_close(Samples *samples);
-/* parts.c: keeps the rows that data.validation_split means; notes the training data's moments. */
+/* pictures.c: the pictures of a source and their class numbers; those of a path of the command line,
+ * a file or a folder. */
+bool pictures_of_source(Job *job, const DataSource *source, struct nc_array *x, struct nc_array *y);
+bool pictures_of_path(Job *job, const char *path, const struct nc_port *port, struct nc_array *out);
+/* parts.c: keeps the rows that data.validation_split or data.fold means; notes the training data's moments. */
 bool samples_take_part(Job *job, const DataSource *source, Samples *samples);
 bool samples_measure(Job *job, const Samples *samples);
 /* The number of classes where target k is a class number, else 0. */

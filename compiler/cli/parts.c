@@ -8,7 +8,7 @@
 
 #include "random.h"
 
-/* ---- data.validation_split --------------------------------------------------------------------- */
+/* ---- data.validation_split and data.fold --------------------------------------------------------------------- */
 
 /* Rows are drawn for validation as those of an epoch that never comes. */
 enum { SPLIT_EPOCH = INT32_MAX };
@@ -30,7 +30,15 @@ static int64_t class_of(const struct nc_array *target, uint32_t row, float *valu
     return best;
 }
 
-/* Marks the first share of each class, in the shuffled order. */
+/* Does the row validate that is the at-th of `total` in the shuffled order? Folds take turns. */
+static bool validates(const Model *model, int64_t at, int64_t total)
+{
+    if (model->fold[1])
+        return at % model->fold[1] == model->fold[0] - 1;
+    return at < share(model->validation_split, total);
+}
+
+/* Marks rows of each class, in the shuffled order. */
 static bool mark_by_class(Job *job, const Samples *s, const uint32_t *order, char *chosen)
 {
     enum { MOST_CLASSES = 1 << 20 };
@@ -46,10 +54,7 @@ static bool mark_by_class(Job *job, const Samples *s, const uint32_t *order, cha
     }
     for (int64_t i = 0; i < s->samples.count; i++) {
         int64_t class = class_of(target, order[i], values);
-        if (taken[class] < share(job->model->validation_split, total[class])) {
-            taken[class]++;
-            chosen[order[i]] = 1;
-        }
+        chosen[order[i]] = validates(job->model, taken[class]++, total[class]);
     }
     return true;
 }
@@ -62,8 +67,8 @@ static bool mark_rows(Job *job, const Samples *s, char *chosen)
     nc_shuffle(order, count, job_seed(job), SPLIT_EPOCH);
     if (job->model->stratified)
         return s->targets_count && mark_by_class(job, s, order, chosen);
-    for (int64_t i = 0; i < share(job->model->validation_split, count); i++)
-        chosen[order[i]] = 1;
+    for (int64_t i = 0; i < count; i++)
+        chosen[order[i]] = validates(job->model, i, count);
     return true;
 }
 
@@ -91,7 +96,8 @@ bool samples_take_part(Job *job, const DataSource *source, Samples *s)
     int64_t kept;
     const uint32_t *rows = list_marked(job->arena, chosen, count, mark, &kept);
     if (!kept || kept == count)
-        return diag_error(job->diag, source->loc, "validation_split leaves no rows for %s",
+        return diag_error(job->diag, source->loc, "%s leaves no rows for %s",
+                          job->model->fold[1] ? "fold" : "validation_split",
                           !kept == !mark ? "training" : "validation");
     bool good = true;
     for (int i = 0; i < s->inputs_count; i++)

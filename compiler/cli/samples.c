@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
+#include "data/image.h"
 #include "weights.h"
 
 /* ---- shapes ------------------------------------------------------------------------------------ */
@@ -300,6 +302,15 @@ static bool open_csv(Job *job, const DataSource *source, Samples *out)
     return good;
 }
 
+static bool open_images(Job *job, const DataSource *source, Samples *out)
+{
+    const Check y = {&out->targets[0], &job->nc->targets[0], "target", NULL, source->loc};
+    if (!pictures_of_source(job, source, &out->inputs[0], &out->targets[0]))
+        return false;
+    out->samples.count = *rows_of(out->inputs);
+    return check_target(job, &y, 0, &out->targets[0]);
+}
+
 static Samples samples_new(Job *job)
 {
     Samples s = {.inputs_count = job->nc->inputs_count, .targets_count = job->nc->targets_count};
@@ -317,6 +328,8 @@ static bool open_source(Job *job, const DataSource *source, Samples *out)
         return open_spiral(job, source, out);
     if (source->kind == SOURCE_CSV)
         return open_csv(job, source, out);
+    if (source->kind == SOURCE_IMAGES)
+        return open_images(job, source, out);
     return open_side(job, source, false, out) && open_side(job, source, true, out) &&
            all_there(job, source->loc, out->inputs, job->nc->inputs, out->inputs_count, "input") &&
            all_there(job, source->loc, out->targets, job->nc->targets, out->targets_count,
@@ -389,15 +402,14 @@ static const Table *plain_table(Arena *arena, int64_t elements)
 /* A file and the port that it is for. */
 typedef struct {
     const char *path;
-    int64_t elements;
-    bool colour; /* pictures */
+    struct nc_port port;
     bool is_target;
 } PortFile;
 
 static bool open_csv_file(Job *job, const PortFile *file, struct nc_array *out)
 {
     bool trained = job->model->table && !file->is_target;
-    const Table *t = trained ? job->model->table : plain_table(job->arena, file->elements);
+    const Table *t = trained ? job->model->table : plain_table(job->arena, file->port.elements);
     const TableSource source = {.path = file->path};
     TablePart part = {.columns = t->features, .count = t->features_count};
     bool good = table_read(job->diag, t, &source, &part, 1);
@@ -407,20 +419,20 @@ static bool open_csv_file(Job *job, const PortFile *file, struct nc_array *out)
     return good;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 static bool open_file(Job *job, const PortFile *file, struct nc_array *out)
 {
     struct nc_error err;
     if (is_csv(file->path))
         return open_csv_file(job, file, out);
-    if (has_ending(file->path, ".png"))
-        return nc_png_open(out, file->path, file->colour, &err) == 0 || job_fault(job, &err);
+    if (!file->is_target && (nc_image_named(file->path) || is_folder(file->path)))
+        return pictures_of_path(job, file->path, &file->port, out);
     return nc_npy_open(out, file->path, &err) == 0 || job_fault(job, &err);
-}
-
-static PortFile port_file(const char *path, const struct nc_port *port, bool is_target)
-{
-    bool colour = port->rank == 3 && port->shape[2] == 3;
-    return (PortFile){path, port->elements, colour, is_target};
 }
 
 static bool open_file_side(Job *job, const Texts *files, bool is_target, Samples *out)
@@ -436,7 +448,7 @@ static bool open_file_side(Job *job, const Texts *files, bool is_target, Samples
             return false;
         if (arrays[at].rank)
             return diag_error(job->diag, (Loc){0}, "%s '%s' is given twice", role, ports[at].name);
-        const PortFile file = port_file(path, &ports[at], is_target);
+        const PortFile file = {path, ports[at], is_target};
         if (!open_file(job, &file, &arrays[at]))
             return false;
         if (is_csv(path))
@@ -464,6 +476,17 @@ bool samples_open_files(Job *job, const Texts *inputs, const Texts *targets, Sam
     return false;
 }
 
+/* The port as it will be once compiled */
+static struct nc_port unbatched(const Port *port)
+{
+    struct nc_port out = {.name = port->name,
+                          .rank = port->shape.rank - 1,
+                          .elements = shape_row(port->shape),
+                          .batched = 1};
+    memcpy(out.shape, port->shape.dim + 1, (size_t)out.rank * sizeof *out.shape);
+    return out;
+}
+
 bool samples_count_rows(Job *job, const char *text, int64_t *rows)
 {
     struct nc_array array;
@@ -473,7 +496,7 @@ bool samples_count_rows(Job *job, const char *text, int64_t *rows)
         port = path ? &job->model->inputs[i] : port;
         text = path ? path : text;
     }
-    const PortFile file = {text, shape_row(port->shape), false, false};
+    const PortFile file = {text, unbatched(port), false};
     if (!open_file(job, &file, &array))
         return false;
     *rows = *rows_of(&array);

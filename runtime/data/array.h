@@ -78,9 +78,6 @@ void nc_names_free(char **names, int count);
  * gives the same bytes on every machine. */
 int nc_digits_make(struct nc_array *images, struct nc_array *labels, int64_t count, uint32_t seed,
                    struct nc_error *err);
-/* One picture [1, height, width, 1], or 3 where in colour, uint8. Refused by name where netcc was
- * built without libpng. */
-int nc_png_open(struct nc_array *out, const char *path, int colour, struct nc_error *err);
 /* Points [count, 2] on `classes` arms (at most 256) of a spiral and the number of each one's arm. */
 struct nc_spiral {
     int64_t count, classes;
