@@ -133,6 +133,15 @@ static bool read_inputs(Build *build)
     return read_inputs_map(build, several);
 }
 
+const Param *model_memory(const Model *model)
+{
+    for (int i = 0; i < model->params_count; i++) {
+        if (model->params[i]->role == NC_ROLE_MEMORY)
+            return model->params[i];
+    }
+    return NULL;
+}
+
 /* The pass */
 
 static bool read_top(Build *build)

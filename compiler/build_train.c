@@ -456,6 +456,19 @@ static bool check_train_keys(Build *build, const Yaml *train, AttrValue **values
                       values);
 }
 
+/* Row i of a batch goes on where row i of the batch before ended: the order has a meaning. */
+static bool check_order(Build *build, const Yaml *train)
+{
+    const Param *memory = model_memory(build->model);
+    const Yaml *shuffle = yaml_get(train, "shuffle");
+    if (!memory || !build->model->train_options.shuffle)
+        return true;
+    diag_error(build->diag, shuffle ? shuffle->loc : train->loc,
+               "a stateful network is trained on rows in their order; write shuffle: false");
+    diag_note(build->diag, memory->loc, "'%s' goes on from batch to batch", memory->name);
+    return false;
+}
+
 bool read_train(Build *build, const Yaml *train)
 {
     AttrValue *values;
@@ -470,7 +483,8 @@ bool read_train(Build *build, const Yaml *train)
     options->epochs = find_attr(train_attrs, values, "epochs")->i;
     options->shuffle = find_attr(train_attrs, values, "shuffle")->i;
     options->seed = (uint32_t)find_attr(train_attrs, values, "seed")->i;
-    bool ok = read_optimizer(build, yaml_get(train, "optimizer"));
+    bool ok = check_order(build, train);
+    ok = read_optimizer(build, yaml_get(train, "optimizer")) && ok;
     return read_losses(build, train) && read_loss_weights(build, yaml_get(train, "loss_weights")) &&
            read_metrics(build, yaml_get(train, "metrics")) && read_judges(build, train) && ok;
 }

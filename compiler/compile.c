@@ -75,19 +75,28 @@ static void dump_layouts(const Compilation *c)
     }
 }
 
+static int64_t *block_of(Program *program, const Param *param)
+{
+    if (param->role == NC_ROLE_MEMORY)
+        return &program->memory_elements;
+    return param->role == NC_ROLE_SLOT ? &program->state_elements : &program->weights_elements;
+}
+
 static void place_params(Program *program)
 {
     enum { ALIGN = NC_ALIGN / 4, SLACK = 32 };
     for (int i = 0; i < program->model->params_count; i++) {
         Param *param = program->model->params[i];
-        int64_t *end =
-            param->role == NC_ROLE_SLOT ? &program->state_elements : &program->weights_elements;
+        int64_t *end = block_of(program, param), rows = 1;
         param->offset = *end;
-        int64_t size = layout_elements(param->layout, param->shape);
+        if (shape_has_batch(param->shape))
+            rows = program->batch;
+        int64_t size = layout_elements(param->layout, param->shape) * rows;
         *end += (size + ALIGN - 1) / ALIGN * ALIGN;
     }
     program->weights_elements += SLACK;
     program->state_elements += SLACK;
+    program->memory_elements += program->memory_elements ? SLACK : 0;
 }
 
 static Entry *compile_graph(const char *name, Graph *graph, const Program *program)

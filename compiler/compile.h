@@ -10,6 +10,7 @@ typedef struct {
     int64_t batch;
     Entry *predict, *train, *eval, *grad; /* NULL where the model has none */
     int64_t weights_elements, state_elements;
+    int64_t memory_elements; /* for `batch` rows; 0: no layer is stateful */
 } Program;
 
 typedef struct {

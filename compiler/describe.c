@@ -64,8 +64,11 @@ struct nc_model *describe(Arena *arena, const Program *program, size_t real_byte
 {
     const Model *model = program->model;
     struct nc_parameter *params = ARENA_ARRAY(arena, struct nc_parameter, model->params_count + 1);
-    for (int i = 0; i < model->params_count; i++)
-        params[i] = describe_param(model->params[i]);
+    int params_count = 0;
+    for (int i = 0; i < model->params_count; i++) {
+        if (model->params[i]->role != NC_ROLE_MEMORY)
+            params[params_count++] = describe_param(model->params[i]);
+    }
     struct nc_model *result = ARENA_NEW(arena, struct nc_model);
     struct nc_entry predict = describe_entry(arena, program->predict, real_bytes);
     predict.outputs_count = model->outputs_count;
@@ -77,9 +80,10 @@ struct nc_model *describe(Arena *arena, const Program *program, size_t real_byte
         .real_bytes = real_bytes,
         .weights_bytes = (size_t)program->weights_elements * real_bytes,
         .state_bytes = (size_t)program->state_elements * real_bytes,
+        .memory_bytes = (size_t)program->memory_elements * real_bytes,
         .inputs_count = model->inputs_count,
         .targets_count = model->targets_count,
-        .parameters_count = model->params_count,
+        .parameters_count = params_count,
         .inputs = describe_ports(arena, model->inputs, model->inputs_count),
         .targets = describe_ports(arena, model->targets, model->targets_count),
         .parameters = params,

@@ -166,8 +166,8 @@ static const char *emit_kernel(Emitter *emitter, const Kernel *kernel)
 
 static const char *place_text(const Emitter *emitter, BufferRef ref, int64_t steps)
 {
-    static const char *const names[] = {"arena",  "weights", "state", "input",
-                                        "target", "output",  "hyper"};
+    static const char *const names[] = {"arena", "weights", "state",  "memory",
+                                        "input", "target",  "output", "hyper"};
     const Buffer *b = ref.buffer;
     Str text = str_new(emitter->arena);
     if (b->kind == BUFFER_HYPER)
@@ -375,7 +375,8 @@ static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
                                   {"const nc_real", "batch", "(nc_real)n", false},
                                   {"nc_real *", "arena", "(nc_real *)call->arena", false},
                                   {"nc_real *", "weights", "(nc_real *)call->weights", false},
-                                  {"nc_real *", "state", "(nc_real *)call->state", false}};
+                                  {"nc_real *", "state", "(nc_real *)call->state", false},
+                                  {"nc_real *", "memory", "(nc_real *)call->memory", false}};
     static const struct {
         BufferKind kind;
         const char *name, *field, *type;

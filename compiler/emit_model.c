@@ -82,6 +82,7 @@ static void add_model(Descriptor *d)
     template_int(d->bind, "batch", nc->batch);
     template_int(d->bind, "weights_bytes", (int64_t)nc->weights_bytes);
     template_int(d->bind, "state_bytes", (int64_t)nc->state_bytes);
+    template_int(d->bind, "memory_bytes", (int64_t)nc->memory_bytes);
     template_int(d->bind, "inputs", nc->inputs_count);
     template_int(d->bind, "targets", nc->targets_count);
     template_list(d->bind, "ports");

@@ -36,6 +36,11 @@ static char *upper_case(Arena *arena, const char *name)
     return upper;
 }
 
+static bool is_stateful(const Product *p)
+{
+    return p->program->memory_elements > 0;
+}
+
 static bool write_file(const Product *p, const char *suffix, const void *data, size_t bytes)
 {
     char *path = arena_printf(p->arena, "%s/%s%s", p->folder, p->name, suffix);
@@ -136,9 +141,9 @@ static bool is_reserved(const char *name)
  * a compiler does. */
 static const char *port_name(const Product *p, const char *name)
 {
-    static const char *const used[] = {"n",       "count", "weights", "parameters",
-                                       "state",   "env",   "arena",   "optimizer",
-                                       "scratch", "hyper", "sums",    "batch"};
+    static const char *const used[] = {"n",    "count", "weights",   "parameters", "state",
+                                       "env",  "arena", "optimizer", "scratch",    "hyper",
+                                       "sums", "batch", "memory",    "kept"};
     static const char *const prefixes[] = {"nc_", "input", "target", "output"};
     bool taken = is_reserved(name);
     for (size_t i = 0; i < sizeof used / sizeof *used; i++)
@@ -193,11 +198,11 @@ static char *train_parameters(const Product *p)
 
 static void bind_names(const Product *p, TemplateRecord *bind)
 {
-    static const char *const lower[] = {"env",        "weights",    "predict",  "hyper",
-                                        "train_init", "train_step", "eval_step"};
-    static const char *const upper[] = {"H",           "BATCH",         "ALIGN",
-                                        "PARAM_BYTES", "ARENA_BYTES",   "STATE_BYTES",
-                                        "SUMS",        "LEARNING_RATE", "TRAIN_ARENA_BYTES"};
+    static const char *const lower[] = {"env",        "weights",    "predict",   "hyper",
+                                        "train_init", "train_step", "eval_step", "reset"};
+    static const char *const upper[] = {
+        "H",           "BATCH", "ALIGN",         "PARAM_BYTES",       "ARENA_BYTES",
+        "STATE_BYTES", "SUMS",  "LEARNING_RATE", "TRAIN_ARENA_BYTES", "MEMORY_BYTES"};
     for (size_t i = 0; i < sizeof lower / sizeof *lower; i++)
         template_text(bind, arena_printf(p->arena, "name_%s", lower[i]),
                       arena_printf(p->arena, "%s_%s", p->name, lower[i]));
@@ -260,6 +265,9 @@ static char *header_text(const Product *p)
     template_int(bind, "arena_bytes", block_bytes(program->predict->arena_elements));
     template_int(bind, "state_bytes", block_bytes(program->state_elements));
     template_int(bind, "train_arena_bytes", block_bytes(train_arena));
+    template_int(bind, "memory_bytes", block_bytes(program->memory_elements));
+    template_int(bind, "stateful", is_stateful(p));
+    template_text(bind, "memory", is_stateful(p) ? " void *memory," : "");
     template_int(bind, "train", p->train);
     template_int(bind, "compiled_in", p->weights != NULL);
     bind_sums(p, bind);
@@ -295,6 +303,8 @@ static char *null_condition(const Product *p, EntryKind kind)
     const Model *model = p->program->model;
     Str text = str_new(p->arena);
     str_add(&text, "!parameters || !scratch");
+    if (is_stateful(p))
+        str_add(&text, " || !kept");
     if (kind.has_state)
         str_add(&text, " || !optimizer");
     for (int i = 0; i < model->inputs_count; i++)
@@ -324,6 +334,7 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
     push_local(p, &locals, &locals_count, weights_type, "weights",
                arena_printf(arena, "(%s)parameters", weights_type));
     push_local(p, &locals, &locals_count, "nc_real *", "arena", "(nc_real *)scratch");
+    push_local(p, &locals, &locals_count, "nc_real *", "memory", "(nc_real *)kept");
     if (kind.has_state)
         push_local(p, &locals, &locals_count, "nc_real *", "state", "(nc_real *)optimizer");
     if (!kind.has_hyper)
@@ -350,10 +361,10 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
     EntryForm form = {
         .signature = arena_printf(
             arena,
-            "int %s_%s(%svoid *parameters%s,\n    %s%s,\n    int count, void *scratch, "
+            "int %s_%s(%svoid *parameters%s%s,\n    %s%s,\n    int count, void *scratch, "
             "const struct nc_env *env)",
             p->name, kind.function, kind.weights_change ? "" : "const ",
-            kind.has_state ? ", void *optimizer" : "", tail,
+            is_stateful(p) ? ", void *kept" : "", kind.has_state ? ", void *optimizer" : "", tail,
             kind.has_hyper ? ", const struct nc_hyper *hyper" : ""),
         .locals = locals,
         .locals_count = locals_count,
@@ -362,13 +373,28 @@ static char *product_entry(const Product *p, Emitter *emitter, const Entry *entr
     return emit_entry(emitter, entry, &form);
 }
 
+static TemplateRecord *init_record(const Product *p, const char *function, const char *block,
+                                   int64_t elements)
+{
+    TemplateRecord *bind = template_record(p->arena);
+    template_text(bind, "function", arena_printf(p->arena, "%s_%s", p->name, function));
+    template_text(bind, "block", block);
+    template_int(bind, "elements", elements);
+    template_list(bind, "slots");
+    return bind;
+}
+
+static char *init_text(const Product *p, const TemplateRecord *bind)
+{
+    Str text = str_new(p->arena);
+    template_expand(&text, "product_init", template_source(p->arena, "product_init"), bind);
+    return text.text;
+}
+
 /* Slots begin as their initializer says, a constant. */
 static char *train_init(const Product *p)
 {
-    TemplateRecord *bind = template_record(p->arena);
-    template_text(bind, "name_train_init", arena_printf(p->arena, "%s_train_init", p->name));
-    template_int(bind, "elements", p->program->state_elements);
-    template_list(bind, "slots");
+    TemplateRecord *bind = init_record(p, "train_init", "state", p->program->state_elements);
     for (int i = 0; i < p->program->model->params_count; i++) {
         const Param *param = p->program->model->params[i];
         if (param->role != NC_ROLE_SLOT || param->init.a == 0)
@@ -378,9 +404,12 @@ static char *train_init(const Product *p)
         template_int(slot, "elements", shape_row(param->shape));
         template_text(slot, "value", literal_text(p->arena, param->init.a, false));
     }
-    Str text = str_new(p->arena);
-    template_expand(&text, "product_init", template_source(p->arena, "product_init"), bind);
-    return text.text;
+    return init_text(p, bind);
+}
+
+static char *reset(const Product *p)
+{
+    return init_text(p, init_record(p, "reset", "memory", p->program->memory_elements));
 }
 
 static char *source_text(const Product *p)
@@ -388,6 +417,8 @@ static char *source_text(const Product *p)
     Style style = {LOWER_INFIX, false};
     Emitter *emitter = emitter_new(p->arena, p->program, style);
     Str entries = str_new(p->arena);
+    if (is_stateful(p))
+        str_printf(&entries, "%s\n", reset(p));
     str_add(&entries,
             product_entry(p, emitter, p->program->predict, (EntryKind){.function = "predict"}));
     if (p->train) {

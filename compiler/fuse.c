@@ -60,11 +60,14 @@ Buffer *new_buffer(Fusion *f, BufferKind kind, const Node *node)
 
 static Buffer *param_buffer(Fusion *f, const Node *node)
 {
+    static const BufferKind kinds[] = {[NC_ROLE_WEIGHT] = BUFFER_WEIGHTS,
+                                       [NC_ROLE_MOVING] = BUFFER_WEIGHTS,
+                                       [NC_ROLE_SLOT] = BUFFER_STATE,
+                                       [NC_ROLE_MEMORY] = BUFFER_MEMORY};
     const Param *param = node_param(node);
-    BufferKind kind = param->role == NC_ROLE_SLOT ? BUFFER_STATE : BUFFER_WEIGHTS;
     if (f->states[param->id])
         return f->states[param->id];
-    Buffer *buffer = f->states[param->id] = new_buffer(f, kind, node);
+    Buffer *buffer = f->states[param->id] = new_buffer(f, kinds[param->role], node);
     buffer->index = param->id;
     buffer->offset = param->offset;
     buffer->field = param->name;

@@ -151,6 +151,9 @@ int64_t next_unfreezing(const Model *model, int64_t epoch);
 /* The factor of a parameter's learning rate. */
 double parameter_rate(const Model *model, const char *parameter);
 
+/* The first parameter that is a stateful layer's memory, or NULL. */
+const Param *model_memory(const Model *model);
+
 /* build: the tree becomes graphs. false after errors (in diag). Data files are not opened. */
 bool build(Model *model);
 

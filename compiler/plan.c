@@ -141,13 +141,13 @@ void verify_plan(const Entry *entry, int64_t batch)
 
 static void print_ref(Str *out, BufferRef ref)
 {
-    static const char *const kinds[] = {"arena",  "weights", "state", "input",
-                                        "target", "output",  "hyper"};
+    static const char *const kinds[] = {"arena", "weights", "state",  "memory",
+                                        "input", "target",  "output", "hyper"};
     const Buffer *b = ref.buffer;
     str_printf(out, " %s", kinds[b->kind]);
     if (b->kind == BUFFER_ARENA)
         str_printf(out, "[%lld]#%d", (long long)b->offset, b->id);
-    else if (b->kind == BUFFER_HYPER || b->kind == BUFFER_WEIGHTS || b->kind == BUFFER_STATE)
+    else if (b->field)
         str_printf(out, ".%s", b->field);
     else
         str_printf(out, ".%d", b->index);

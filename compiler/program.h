@@ -2,7 +2,7 @@
  *
  * An entry (predict, train, eval, grad) is a list of kernels over buffers. A kernel is a template
  * with its bindings; equal (template, bindings) share one C function. A buffer is a piece of the
- * weights, the state, the caller's arrays, or the entry's one arena block. */
+ * weights, the state, the memory, the caller's arrays, or the entry's one arena block. */
 #ifndef NETCC_PROGRAM_H
 #define NETCC_PROGRAM_H
 
@@ -14,6 +14,7 @@ typedef enum {
     BUFFER_ARENA,
     BUFFER_WEIGHTS,
     BUFFER_STATE,
+    BUFFER_MEMORY,
     BUFFER_INPUT,
     BUFFER_TARGET,
     BUFFER_OUTPUT,

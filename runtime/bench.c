@@ -84,15 +84,7 @@ static double call(struct run *run)
 {
     struct nc_session *s = run->session;
     run->hyper.iteration++;
-    const struct nc_call call = {.weights = s->weights,
-                                 .state = s->state,
-                                 .inputs = (const void *const *)s->inputs,
-                                 .targets = (const void *const *)s->targets,
-                                 .outputs = s->outputs,
-                                 .hyper = &run->hyper,
-                                 .n = run->n,
-                                 .arena = s->arena,
-                                 .env = s->env};
+    const struct nc_call call = nc_session_call(s, run->entry, &run->hyper, run->n);
     double start = nc_seconds();
     run->entry->run(&call);
     return nc_seconds() - start;

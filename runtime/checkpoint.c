@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The block of stateful layers, as it lies in memory */
+#define MEMORY "memory"
 #define BEST "best:" /* before a parameter's name: its value in the best epoch */
 
 /* ---- metadata --------------------------------------------------------------------------------- */
@@ -181,13 +183,14 @@ int nc_checkpoint_open(struct nc_safetensors *file, struct nc_standing *s, const
 struct contents {
     struct nc_tensors now, best;
     struct nc_named *list;
+    int count;
     char **names; /* of the best ones */
 };
 
 static int name_best(struct contents *c, struct nc_error *err)
 {
-    int count = c->now.count + c->best.count;
-    c->list = calloc((size_t)count + 1, sizeof *c->list);
+    c->count = c->now.count + c->best.count;
+    c->list = calloc((size_t)c->count + 1, sizeof *c->list); /* one more for the memory */
     c->names = calloc((size_t)c->best.count + 1, sizeof *c->names);
     if (!c->list || !c->names)
         return nc_fail(err, NULL, "out of memory");
@@ -202,6 +205,15 @@ static int name_best(struct contents *c, struct nc_error *err)
     return 0;
 }
 
+/* Within an epoch it counts. It has no name that a parameter could have. */
+static void add_memory(struct contents *c, const struct nc_session *session)
+{
+    int64_t elements = (int64_t)(session->model->memory_bytes / sizeof(float));
+    if (elements)
+        c->list[c->count++] = (struct nc_named){
+            .name = MEMORY, .rank = 1, .shape = {elements}, .data = session->train_memory};
+}
+
 static int collect(struct contents *c, const struct nc_session *session, const void *best,
                    struct nc_error *err)
 {
@@ -209,7 +221,10 @@ static int collect(struct contents *c, const struct nc_session *session, const v
     if (nc_tensors_unpack(&c->now, model, session->weights, session->state, err) != 0 ||
         (best && nc_tensors_unpack(&c->best, model, best, NULL, err) != 0))
         return -1;
-    return name_best(c, err);
+    if (name_best(c, err) != 0)
+        return -1;
+    add_memory(c, session);
+    return 0;
 }
 
 static void discard(struct contents *c)
@@ -228,8 +243,7 @@ int nc_checkpoint_save(const struct nc_session *session, const struct nc_standin
     describe(&metadata, standing);
     int result = collect(&c, session, standing->best, err);
     if (result == 0)
-        result = nc_safetensors_write(path, c.list, c.now.count + c.best.count, metadata.pairs,
-                                      metadata.count, err);
+        result = nc_safetensors_write(path, c.list, c.count, metadata.pairs, metadata.count, err);
     discard(&c);
     return result;
 }
@@ -267,6 +281,21 @@ static int load_one(const struct nc_safetensors *file, const char *prefix,
     return result;
 }
 
+static int load_memory(const struct nc_safetensors *file, const struct nc_session *session,
+                       const char *path, struct nc_error *err)
+{
+    int64_t elements = (int64_t)(session->model->memory_bytes / sizeof(float));
+    const struct nc_parameter whole = {.name = MEMORY,
+                                       .rank = 1,
+                                       .shape = {elements},
+                                       .elements = elements,
+                                       .packed_elements = elements,
+                                       .levels = 1,
+                                       .level = {{0, elements, 1}}};
+    return elements ? load_one(file, "", &whole, sizeof(float), session->train_memory, path, err)
+                    : 0;
+}
+
 int nc_checkpoint_load(const struct nc_safetensors *file, struct nc_session *session, void *best,
                        const char *path, struct nc_error *err)
 {
@@ -279,5 +308,5 @@ int nc_checkpoint_load(const struct nc_safetensors *file, struct nc_session *ses
             (best && !slot && load_one(file, BEST, p, model->real_bytes, best, path, err) != 0))
             return -1;
     }
-    return 0;
+    return load_memory(file, session, path, err);
 }

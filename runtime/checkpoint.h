@@ -1,6 +1,6 @@
 /* checkpoint: all that a run needs to go on bit for bit, in one safetensors file: weights, moving
- * statistics and the optimizer's slots by name and in canonical layout; where it stood, in the
- * metadata. The file appears whole or not at all. */
+ * statistics and the optimizer's slots by name and in canonical layout; what stateful layers remember
+ * of the epoch so far (no file of weights has that); where the run stood, in the metadata. The file appears whole or not at all. */
 #ifndef NC_CHECKPOINT_H
 #define NC_CHECKPOINT_H
 

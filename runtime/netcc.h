@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-#define NC_ABI 1
+#define NC_ABI 2
 #define NC_MAX_RANK 8
 #define NC_ALIGN 64
 
@@ -38,6 +38,8 @@ struct nc_env {
 struct nc_call {
     void *weights;              /* nc_model.weights_bytes, NC_ALIGN aligned, packed layout */
     void *state;                /* nc_model.state_bytes, NC_ALIGN aligned, or NULL */
+    void *memory;               /* nc_model.memory_bytes, NC_ALIGN aligned, or NULL: what stateful
+                                 * layers keep from call to call, row by row; zeros at the start */
     const void *const *inputs;  /* one per nc_model.inputs */
     const void *const *targets; /* one per nc_model.targets, or NULL */
     void *const *outputs;       /* one per nc_entry.outputs */
@@ -82,7 +84,8 @@ struct nc_init {
 enum nc_role {
     NC_ROLE_WEIGHT, /* trained */
     NC_ROLE_MOVING, /* state of the model that is saved with it: moving mean and variance */
-    NC_ROLE_SLOT    /* optimizer state, named PARAMETER/SLOT; in the state block */
+    NC_ROLE_SLOT,   /* optimizer state, named PARAMETER/SLOT; in the state block */
+    NC_ROLE_MEMORY  /* what a stateful layer keeps; in the memory block, never an nc_parameter */
 };
 
 /* A weight, in packed layout at `offset` elements of the weights block (slots: state block).
@@ -115,6 +118,8 @@ struct nc_model {
     long batch;        /* largest n */
     size_t real_bytes; /* 4, or 8 in `netcc check` */
     size_t weights_bytes, state_bytes;
+    size_t
+        memory_bytes; /* 0: no layer is stateful; the grad entry has none, it starts from zeros */
     int inputs_count, targets_count, parameters_count;
     const struct nc_port *inputs, *targets;
     const struct nc_parameter *parameters;

@@ -65,6 +65,8 @@ static size_t carve_all(struct nc_session *s, unsigned uses)
     struct carver c = {s->block, 0};
     s->weights = carve(&c, model->weights_bytes);
     s->state = carve(&c, uses & NC_TRAINS ? model->state_bytes : 0);
+    s->train_memory = carve(&c, uses & NC_TRAINS ? model->memory_bytes : 0);
+    s->memory = carve(&c, uses & (NC_PREDICTS | NC_EVALUATES) ? model->memory_bytes : 0);
     carve_ports(&c, model, model->inputs, model->inputs_count, s->inputs);
     if (uses != NC_PREDICTS)
         carve_ports(&c, model, model->targets, model->targets_count, s->targets);
@@ -113,8 +115,12 @@ int nc_session_open(struct nc_session *s, struct nc_model *model, unsigned uses,
     }
     carve_all(s, uses);
     memset(s->weights, 0, model->weights_bytes);
-    if (uses & NC_TRAINS)
+    if (uses & NC_TRAINS) {
         memset(s->state, 0, model->state_bytes);
+        memset(s->train_memory, 0, model->memory_bytes);
+    }
+    if (uses & (NC_PREDICTS | NC_EVALUATES))
+        memset(s->memory, 0, model->memory_bytes);
     return 0;
 }
 
@@ -211,18 +217,25 @@ static int stage_in_order(struct nc_session *s, const struct nc_samples *samples
     return 0;
 }
 
+struct nc_call nc_session_call(const struct nc_session *s, const struct nc_entry *entry,
+                               const struct nc_hyper *hyper, long n)
+{
+    return (struct nc_call){.weights = s->weights,
+                            .state = s->state,
+                            .memory = entry == &s->model->train ? s->train_memory : s->memory,
+                            .inputs = (const void *const *)s->inputs,
+                            .targets = (const void *const *)s->targets,
+                            .outputs = s->outputs,
+                            .hyper = hyper,
+                            .n = n,
+                            .arena = s->arena,
+                            .env = s->env};
+}
+
 static void call(struct nc_session *s, const struct nc_entry *entry, const struct nc_hyper *hyper,
                  long n)
 {
-    const struct nc_call call = {.weights = s->weights,
-                                 .state = s->state,
-                                 .inputs = (const void *const *)s->inputs,
-                                 .targets = (const void *const *)s->targets,
-                                 .outputs = s->outputs,
-                                 .hyper = hyper,
-                                 .n = n,
-                                 .arena = s->arena,
-                                 .env = s->env};
+    const struct nc_call call = nc_session_call(s, entry, hyper, n);
     unsigned mode = nc_float_mode_fast();
     entry->run(&call);
     nc_float_mode_restore(mode);
@@ -272,12 +285,14 @@ static int is_over(const struct run *run)
     return (o->steps > 0 && run->progress->iteration >= o->steps) || (o->stop && *o->stop);
 }
 
-static void begin_epoch(struct nc_progress *p)
+static void begin_epoch(struct run *run)
 {
+    struct nc_progress *p = run->progress;
     p->epoch++;
     p->step = p->samples = 0;
     p->seconds = 0;
     memset(p->sums, 0, sizeof p->sums);
+    memset(run->session->train_memory, 0, run->session->model->memory_bytes);
 }
 
 /* A function of seed and epoch alone, whatever came before */
@@ -346,7 +361,7 @@ static int train_epochs(struct run *run, struct nc_error *err)
     int64_t until =
         run->options->until && run->options->until < p->epochs ? run->options->until : p->epochs;
     while (p->epoch < until && result == 0 && !is_over(run)) {
-        begin_epoch(p);
+        begin_epoch(run);
         result = train_epoch(run, err);
     }
     return result < 0 ? -1 : 0;
@@ -406,6 +421,7 @@ int nc_evaluate(struct nc_session *s, const struct nc_samples *samples, double *
 {
     for (int i = 0; i <= s->model->metrics_count; i++)
         values[i] = 0;
+    memset(s->memory, 0, s->model->memory_bytes);
     int result = each_batch(s, samples, evaluate_batch, values, err);
     for (int i = 0; i <= s->model->metrics_count; i++)
         values[i] /= (double)samples->count;
@@ -426,6 +442,7 @@ static void predict_batch(struct nc_session *s, void *context, int64_t first, lo
 int nc_predict(struct nc_session *s, const struct nc_samples *samples, void *const *outputs,
                struct nc_error *err)
 {
+    memset(s->memory, 0, s->model->memory_bytes);
     return each_batch(s, samples, predict_batch, (void *)outputs, err);
 }
 

@@ -18,6 +18,9 @@ struct nc_session {
     void *poll_context;
 
     void *weights, *state;
+    /* What stateful layers keep from call to call: in training, which an epoch begins anew, and in
+     * predictions and evaluations, of which each begins anew. */
+    void *train_memory, *memory;
     void *arena;
     void **inputs, **targets, **outputs; /* staging: a batch of each port; pointers for a call */
     void *values;                        /* the loss and the metrics of a batch */
@@ -30,6 +33,10 @@ enum nc_use_of { NC_PREDICTS = 1, NC_TRAINS = 2, NC_EVALUATES = 4, NC_DIFFERENTI
 int nc_session_open(struct nc_session *session, struct nc_model *model, unsigned uses,
                     struct nc_error *err);
 void nc_session_close(struct nc_session *session);
+
+/* A call of one of the model's entries; the inputs are staged, the outputs set. */
+struct nc_call nc_session_call(const struct nc_session *session, const struct nc_entry *entry,
+                               const struct nc_hyper *hyper, long n);
 
 /* Samples: an array per port of the model, all of `count` rows. */
 struct nc_samples {

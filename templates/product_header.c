@@ -12,7 +12,15 @@
  *
  * Nothing here allocates, prints or keeps anything between calls. Any number of threads may call
  * at once with the same weights, each with an arena of its own. Functions return 0, or -1 and do
- * nothing where n is out of range or a pointer is null (env may be). */
+ * nothing where n is out of range or a pointer is null (env may be).
+//: if $stateful
+ *
+ * The network is stateful: row i of a call goes on where row i of the call before ended, as `memory`
+ * says, another block of the caller's. Calls with n rows leave what the rows behind them remember as
+ * it is. Each run of calls has a memory of its own: it may be copied to go on twice from one place,
+ * and two threads never share one. $name_reset comes before the first call.
+//: end
+ */
 #ifndef $NAME_H
 #define $NAME_H
 
@@ -24,6 +32,9 @@ extern "C" {
 #define $NAME_ALIGN $align /* of weights, state and arena, for full speed; less is allowed */
 #define $NAME_PARAM_BYTES $param_bytes /* weights */
 #define $NAME_ARENA_BYTES $arena_bytes /* scratch of one $name_predict; arbitrary contents */
+//: if $stateful
+#define $NAME_MEMORY_BYTES $memory_bytes /* what $NAME_BATCH rows remember */
+//: end
 
 //: if $compiled_in
 /* The weights, if $name_weights is linked; they are also in the file $name.weights. */
@@ -42,7 +53,12 @@ struct $name_env {
                      const void *job, long units);
 };
 
-int $name_predict(const void *weights,
+//: if $stateful
+/* Forgets: every row begins anew, as it does at the start of each epoch of training. */
+int $name_reset(void *memory);
+
+//: end
+int $name_predict(const void *weights,$memory
     $predict_parameters,
     int n, void *arena, const struct $name_env *env);
 //: if $train
@@ -66,12 +82,12 @@ int $name_train_init(void *state);
 
 /* One step on n rows: weights and state change. sums[i] is over the rows: sums[0] / n is the mean
  * loss before the step. */
-int $name_train_step(void *weights, void *state,
+int $name_train_step(void *weights,$memory void *state,
     $train_parameters, float *sums,
     const struct $name_hyper *hyper, int n, void *arena, const struct $name_env *env);
 
-/* The same sums for the network as it predicts; nothing changes. */
-int $name_eval_step(const void *weights,
+/* The same sums for the network as it predicts; no weight changes. */
+int $name_eval_step(const void *weights,$memory
     $train_parameters, float *sums,
     int n, void *arena, const struct $name_env *env);
 //: end

@@ -71,6 +71,7 @@ static struct nc_model model = {
     .real_bytes = sizeof(float),
     .weights_bytes = $weights_bytes,
     .state_bytes = $state_bytes,
+    .memory_bytes = $memory_bytes,
     .inputs_count = $inputs,
     .targets_count = $targets,
     .parameters_count = $parameters_count,

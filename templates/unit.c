@@ -29,6 +29,7 @@ struct nc_env {
 struct nc_call {
     void *weights;
     void *state;
+    void *memory;
     const void *const *inputs;
     const void *const *targets;
     void *const *outputs;

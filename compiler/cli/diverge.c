@@ -109,7 +109,7 @@ static Port *list_layers(const Model *model, Node ***nodes, int *count)
     for (int i = 0; i < model->predict->count; i++) {
         Node *node = model->predict->nodes[i];
         int at = 0;
-        if (!node->name || !shape_has_batch(node->shape))
+        if (!node->name || !shape_has_batch(node->shape) || op_of(node)->class == OP_STATE)
             continue;
         while (at < *count && strcmp(layers[at].name, node->name) != 0)
             at++;

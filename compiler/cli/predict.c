@@ -43,7 +43,8 @@ static bool predict(Job *job, Samples *samples)
     int64_t rows;
     if (!samples_count_rows(job, job->args->inputs.items[0], &rows))
         return false;
-    int64_t batch = job->model->train_options.present ? 0 : rows < MOST_ROWS ? rows : MOST_ROWS;
+    bool any_batch = !job->model->train_options.present && !model_memory(job->model);
+    int64_t batch = !any_batch ? 0 : rows < MOST_ROWS ? rows : MOST_ROWS;
     if (!job_compile(job, batch, NC_PREDICTS) ||
         !samples_open_files(job, &job->args->inputs, NULL, samples) ||
         !job_start(job, NC_PREDICTS) || !job_load_weights(job, job->args->weights) ||

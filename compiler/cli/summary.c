@@ -21,7 +21,7 @@ typedef struct {
 /* What a product takes, in bytes */
 typedef struct {
     long batch;
-    int64_t param, state, arena;
+    int64_t param, state, memory, arena;
     double multiply_adds; /* per sample of a full batch */
 } Costs;
 
@@ -61,7 +61,7 @@ static void add_parameters(Summary *s, const Model *model)
 {
     for (int i = 0; i < model->params_count; i++) {
         const Param *p = model->params[i];
-        if (p->role == NC_ROLE_SLOT)
+        if (p->role == NC_ROLE_SLOT || p->role == NC_ROLE_MEMORY)
             continue;
         int64_t elements = shape_row(p->shape);
         s->parameters += elements;
@@ -107,6 +107,7 @@ static Costs costs_of(const Program *program)
         arena = eval->arena_elements;
     c.arena = block_bytes(arena);
     c.state = train ? block_bytes(program->state_elements) : 0;
+    c.memory = program->memory_elements ? block_bytes(program->memory_elements) : 0;
     Work work = train ? entry_products(train) : (Work){0, 0};
     c.multiply_adds = (work.row + work.fixed / (double)c.batch) / 2;
     return c;
@@ -141,7 +142,13 @@ static bool summarise_training(const Args *args, Summary *s)
 
 static int64_t training_bytes(const Costs *c)
 {
-    return c->param + c->state + c->arena;
+    return c->param + c->state + c->memory + c->arena;
+}
+
+/* What changes while it predicts: scratch, and what stateful layers remember. */
+static int64_t inference_bytes(const Costs *c)
+{
+    return c->memory + c->arena;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------- */
@@ -161,11 +168,13 @@ static const char *row_shape(Arena *arena, const Row *row)
 
 static void print_training(Arena *a, const char *what, const Costs *c)
 {
+    const char *memory =
+        c->memory ? arena_printf(a, "memory %s, ", size_text(a, (double)c->memory)) : "";
     if (c->batch)
-        printf("%-14s %s of RAM in batches of %ld: parameters %s, optimizer %s, scratch %s; "
+        printf("%-14s %s of RAM in batches of %ld: parameters %s, optimizer %s, %sscratch %s; "
                "%.0f multiply-adds per sample\n",
                what, size_text(a, (double)training_bytes(c)), c->batch,
-               size_text(a, (double)c->param), size_text(a, (double)c->state),
+               size_text(a, (double)c->param), size_text(a, (double)c->state), memory,
                size_text(a, (double)c->arena), c->multiply_adds);
 }
 
@@ -182,7 +191,11 @@ static void print_plain(const Job *job, const Summary *s)
            (long long)s->trainable, size_text(a, 4.0 * (double)s->parameters));
     printf("multiply-adds  %.0f per sample\n", s->multiply_adds);
     printf("inference      %s of flash, %s of RAM, one sample a call\n",
-           size_text(a, (double)s->inference.param), size_text(a, (double)s->inference.arena));
+           size_text(a, (double)s->inference.param),
+           size_text(a, (double)inference_bytes(&s->inference)));
+    if (s->inference.memory)
+        printf("memory         %s of it, what stateful layers remember\n",
+               size_text(a, (double)s->inference.memory));
     print_training(a, "training", &s->training);
     print_training(a, "unfrozen", &s->unfrozen);
 }
@@ -191,9 +204,10 @@ static void print_training_json(const char *what, const Costs *c)
 {
     if (c->batch)
         printf(",\"%s\":{\"batch\":%ld,\"param_bytes\":%lld,\"state_bytes\":%lld,"
-               "\"arena_bytes\":%lld,\"ram_bytes\":%lld,\"multiply_adds\":%.0f}",
-               what, c->batch, (long long)c->param, (long long)c->state, (long long)c->arena,
-               (long long)training_bytes(c), c->multiply_adds);
+               "\"memory_bytes\":%lld,\"arena_bytes\":%lld,\"ram_bytes\":%lld,"
+               "\"multiply_adds\":%.0f}",
+               what, c->batch, (long long)c->param, (long long)c->state, (long long)c->memory,
+               (long long)c->arena, (long long)training_bytes(c), c->multiply_adds);
 }
 
 static void print_json(const Job *job, const Summary *s)
@@ -210,8 +224,10 @@ static void print_json(const Job *job, const Summary *s)
     }
     printf("],\"parameters\":%lld,\"trainable\":%lld,\"multiply_adds\":%.0f,",
            (long long)s->parameters, (long long)s->trainable, s->multiply_adds);
-    printf("\"inference\":{\"batch\":%ld,\"flash_bytes\":%lld,\"ram_bytes\":%lld}",
-           s->inference.batch, (long long)s->inference.param, (long long)s->inference.arena);
+    printf("\"inference\":{\"batch\":%ld,\"flash_bytes\":%lld,\"ram_bytes\":%lld,"
+           "\"memory_bytes\":%lld}",
+           s->inference.batch, (long long)s->inference.param,
+           (long long)inference_bytes(&s->inference), (long long)s->inference.memory);
     print_training_json("training", &s->training);
     print_training_json("unfrozen", &s->unfrozen);
     puts("}");

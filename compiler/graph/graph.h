@@ -83,7 +83,8 @@ struct Graph {
     Loc loc;
 };
 
-/* A trained weight, a moving statistic, or a slot of the optimizer. Shared by all graphs of a
+/* A trained weight, a moving statistic, a slot of the optimizer, or the memory of a stateful layer,
+ * which alone has the batch as its first axis: row i is for row i of a call. Shared by all graphs of a
  * model; a graph reads it with a `param` node and sets its next version with an `update` node. */
 typedef struct Layout Layout;
 struct Param {

@@ -1,8 +1,9 @@
 /* The verifier: what every pass may rely on.
  *
  * Ids are positions; inputs stand before their users; shapes are what the records' rules say;
- * arities hold; no two updates write one state; every use of a state's old version that is not
- * ordered before its update is found later, by plan (plan.c). */
+ * arities hold; memory has the batch as its first axis, no other state has it; no two updates write
+ * one state; every use of a state's old version that is not ordered before its update is found later,
+ * by plan (plan.c). */
 #include <string.h>
 
 #include "ops/op.h"
@@ -24,6 +25,10 @@ static void verify_node(const Graph *graph, int position, const char *after)
         bug("after %s: %%%d: %s lacks its attributes", after, position, op->name);
     if (!shape_equal(node->shape, op->infer(node)))
         bug("after %s: %%%d: %s has a wrong shape", after, position, op->name);
+    const Param *param = node_param(node);
+    if (param && (param->role == NC_ROLE_MEMORY) != (shape_batch_axis(param->shape) == 0))
+        bug("after %s: %%%d: only memory has rows, and all memory has: %s", after, position,
+            param->name);
     if (node->op == OP_scan)
         graph_verify(attr(node, "body")->ptr, after);
 }

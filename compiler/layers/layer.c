@@ -84,6 +84,15 @@ Node *layer_state(LayerBuild *build, const char *suffix, Shape shape, const char
     return read_param(build->graph, param);
 }
 
+Node *layer_memory(LayerBuild *build, const char *suffix, Shape shape)
+{
+    const char *name = arena_printf(build->arena, "%s/%s", build->name, suffix);
+    Param *param = model_param(build->model, name, shape);
+    param->role = NC_ROLE_MEMORY;
+    param->loc = build->loc;
+    return read_param(build->graph, param);
+}
+
 Node *layer_bias(LayerBuild *build, Node *x)
 {
     if (!layer_attr(build, "use_bias")->i)

@@ -58,6 +58,10 @@ Node *layer_weight(LayerBuild *build, const char *suffix, Shape shape, const cha
 /* The same for a state that is saved but not trained. */
 Node *layer_state(LayerBuild *build, const char *suffix, Shape shape, const char *initializer);
 
+/* What the layer keeps from call to call, LAYER/SUFFIX [n, ...], row by row; zeros at the start. The
+ * graph sets its next version with update_param. */
+Node *layer_memory(LayerBuild *build, const char *suffix, Shape shape);
+
 /* x + bias LAYER/bias along the last axis if attribute use_bias is set. NULL after an error. */
 Node *layer_bias(LayerBuild *build, Node *x);
 /* Applies the activation that attribute `key` names. */

@@ -1,4 +1,5 @@
-/* Recurrent layers: the inputs of all steps go through one product, then a scan over time. */
+/* Recurrent layers: the inputs of all steps go through one product, then a scan over time. The carries
+ * of a stateful layer start from its memory, and their last values become its next version. */
 #include "layers/layer.h"
 
 #include "passes.h"
@@ -8,6 +9,10 @@ static const AttrDef simple_rnn_attrs[] = {
     ATTR_LAYER_ACTIVATION("tanh"),
     ATTR_USE_BIAS,
     {"return_sequences", ATTR_BOOL, "false", "all states, not the last one", 0, 0, NULL},
+    {"stateful", ATTR_BOOL, "false",
+     "row i of a call goes on where row i of the call before ended; training then needs shuffle: "
+     "false",
+     0, 0, NULL},
     {"return_state", ATTR_BOOL, "false", "not in this build", 0, 0, NULL},
     {"go_backwards", ATTR_BOOL, "false", "from the last step to the first", 0, 0, NULL},
     ATTR_INITIALIZE("kernel", "glorot_uniform"),
@@ -30,6 +35,23 @@ static bool check_recurrent(LayerBuild *build)
         return diag_error(build->diag, backwards->loc,
                           "go_backwards with return_sequences is not in this build");
     return true;
+}
+
+/* Where carry NAME begins. One batch by itself, as `netcc grad` takes it, begins at zeros. */
+static Node *first_state(LayerBuild *build, const char *name, Shape shape)
+{
+    bool carried = layer_attr(build, "stateful")->i && build->purpose != FOR_GRAD;
+    return carried ? layer_memory(build, name, shape) : constant_of(build->graph, 0, shape);
+}
+
+/* The last value of carry `index`, which goes into the memory that the carry began with. */
+static Node *last_state(LayerBuild *build, Node *scan, int index)
+{
+    Node *last = scan_pick(build->graph, scan, index);
+    const Param *memory = node_param(scan->in[index]);
+    if (memory)
+        update_param(build->graph, memory, last);
+    return last;
 }
 
 static Node *swap_time(Graph *graph, Node *x)
@@ -72,12 +94,12 @@ static Node *build_simple_rnn(LayerBuild *build)
         return NULL;
     Shape state = shape_of(2, (int64_t[]){BATCH, units});
     Graph *body = simple_rnn_body(build, state, square);
-    Node *in[] = {constant_of(graph, 0, state), swap_time(graph, projected), recurrent};
+    Node *in[] = {first_state(build, "h", state), swap_time(graph, projected), recurrent};
     bool backwards = layer_attr(build, "go_backwards")->i;
     Node *scan = scan_new(graph, body, steps, backwards, 1, 1, in, 3);
-    if (layer_attr(build, "return_sequences")->i)
-        return swap_time(graph, scan_pick(graph, scan, 1));
-    return scan_pick(graph, scan, 0);
+    Node *last = last_state(build, scan, 0);
+    return layer_attr(build, "return_sequences")->i ? swap_time(graph, scan_pick(graph, scan, 1))
+                                                    : last;
 }
 
 LAYER(simple_rnn) = {.record = {.name = "simple_rnn",

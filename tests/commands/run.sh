@@ -1,5 +1,6 @@
 #!/bin/bash
-# bench, build, export and summary as a user runs them, on the digits and on a small convolution:
+# bench, build, export and summary as a user runs them, on the digits and on a small convolution, and
+# most commands on a stateful network:
 # exit codes, the fields of their JSON, what an executable needs and that it computes what netcc does,
 # and that summary says what the header of `netcc emit` says. NETCC names the program to test.
 set -u
@@ -234,6 +235,59 @@ says "build without a compiler" "'/none' cannot be run"
 exits "build without -o" 2 "$netcc" build "$conv"
 exits "build into no folder" 1 "$netcc" build "$conv" -o no/where
 check "failed builds leave nothing" test ! -e none -a -z "$(ls -d "${TMPDIR:-/tmp}"/netcc-??????/log 2>/dev/null)"
+
+# ---- a stateful network ---------------------------------------------------------------------------
+
+# 21 rows in batches of 8: an epoch is three steps, the last of 5 rows
+reader=$here/stateful.yaml
+npy reader.npy '|u1' '21, 4, 3' 1 $((21 * 12)) 3 5
+export NETCC_DATA=$folder
+exits "stateful train" 0 "$netcc" train "$reader" --out whole --backend tcc --quiet
+exits "stateful train, five steps" 0 "$netcc" train "$reader" --out parts --steps 5 --backend cc --quiet
+exits "stateful train goes on" 0 "$netcc" train "$reader" --out parts --resume --quiet
+w=whole/weights.safetensors
+check "within an epoch, bit for bit" cmp $w parts/weights.safetensors
+check "the checkpoint remembers" grep -aq '"memory":' parts/checkpoint.safetensors
+check "weights do not" test -z "$(grep -aoE '"(memory|simple_rnn/h)"' $w)"
+exits "stateful train, stateless" 0 "$netcc" train "$reader" --set layers.0.simple_rnn.stateful=false \
+    --out other --quiet
+check "which is another training" test "$(cmp $w other/weights.safetensors | wc -l)" -eq 1
+exits "stateful build" 0 "$netcc" build "$reader" --weights $w -o reader
+exits "stateful executable trains" 0 ./reader train --x reader.npy --y labels.npy --out own --quiet \
+    --weights $w
+exits "as netcc does" 0 "$netcc" train "$reader" --weights $w --out again --quiet
+exits "stateful netcc's answer" 0 "$netcc" predict "$reader" --weights again/weights.safetensors \
+    --input reader.npy
+mv out rows
+exits "stateful executable's answer" 0 ./reader predict --weights own/weights.safetensors \
+    --input reader.npy
+check "stateful has the same bits" cmp rows out
+sed '/^train:/,$d' "$reader" >alone.yaml
+exits "stateful without training" 0 "$netcc" predict alone.yaml --weights $w --input reader.npy
+mv out rows
+exits "stateful in batches of 1" 0 "$netcc" predict "$reader" --set train.batch_size=1 --weights $w \
+    --input reader.npy
+check "one row goes on from the other in both" cmp rows out
+exits "stateful in batches of 8" 0 "$netcc" predict "$reader" --weights $w --input reader.npy
+check "not in batches of 8" test "$(cmp rows out | wc -l)" -eq 1
+exits "stateful executable's bench" 0 ./reader bench --train --threads 1 --json
+exits "stateful grad" 0 "$netcc" grad "$reader" --weights $w --input reader.npy --target labels.npy \
+    --output g.npz
+exits "stateful check" 0 "$netcc" check "$reader"
+exits "stateful eval" 1 "$netcc" eval "$reader" --weights $w
+says "stateful eval" 'the spec has no data.test'
+exits "stateful emit" 0 "$netcc" emit "$reader" -o infer
+exits "stateful emit --train" 0 "$netcc" emit "$reader" --train -o learn
+exits "stateful summary" 0 "$netcc" summary "$reader" --json
+object inference >inference
+object training >training
+check "inference memory" test "$(number inference memory_bytes)" = \
+    "$(macro infer/reader.h READER_MEMORY_BYTES)"
+check "RAM has it" test "$(number inference ram_bytes)" -eq \
+    $(($(macro infer/reader.h READER_MEMORY_BYTES) + $(macro infer/reader.h READER_ARENA_BYTES)))
+check "training memory" test "$(number training memory_bytes)" = \
+    "$(macro learn/reader.h READER_MEMORY_BYTES)"
+unset NETCC_DATA
 
 echo "commands: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

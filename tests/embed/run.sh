@@ -1,7 +1,7 @@
 #!/bin/bash
 # Products: what `netcc emit --train` writes is compiled into programs (product.c) that predict,
 # refuse, learn and compare themselves with `netcc predict`: to the bit where this machine runs the
-# documented flags, to 1e-5 elsewhere. Two compilers and their levels, weights as text, by .incbin,
+# documented flags, to 1e-5 elsewhere; and stateful networks (stateful.c). Two compilers and their levels, weights as text, by .incbin,
 # mapped and read, two models in C++, sanitizers, valgrind, 32 bits, x87, AArch64 under qemu. Also
 # what an object may contain, and examples/embed. NETCC names the program to test; what a missing
 # tool forbids is skipped, visibly.
@@ -85,6 +85,23 @@ product() {
     start build_and_run "$@"
 }
 
+# The same of a stateful network
+build_and_run_stateful() { # LABEL TOLERANCE RUNNER COMPILER...
+    local label="stateful-$1" tolerance=$2 runner=$3 log=log.$BASHPID
+    shift 3
+    # shellcheck disable=SC2086
+    if "$@" $warn -I. "$here/stateful.c" half.c half_weights.c whole.c whole_weights.c \
+        -o "$label.exe" -lm -lpthread >"$log" 2>&1; then
+        runs "$label" $runner "./$label.exe" half.npy half.y.npy "$tolerance"
+    else
+        bad "$label: does not compile" "$log"
+    fi
+    rm -f "$label.exe"
+}
+stateful() {
+    start build_and_run_stateful "$@"
+}
+
 tcc_product() {
     # shellcheck disable=SC2046
     gcc -O1 $(model small) -DLINKED -I. -c "$here/product.c" -o tcc_test.o &&
@@ -105,6 +122,15 @@ for name in small wide; do
         { start bad "$name: netcc" log; finish; }
 done
 
+spec=$here/recurrent.yaml
+weights=half.run/weights.safetensors
+# shellcheck disable=SC2015
+NETCC_DATA=$folder "$netcc" train "$spec" --steps 5 --out half.run --quiet >log 2>&1 &&
+    "$netcc" predict "$spec" --weights $weights --input half.npy --output half.y.npy >log 2>&1 &&
+    "$netcc" emit "$spec" --train --weights $weights -o . >log 2>&1 &&
+    "$netcc" emit "$spec" --set name=whole --set input.0=8 --batch 6 --weights $weights -o . >log 2>&1 ||
+    { start bad "half: netcc" log; finish; }
+
 # ---- compilers and levels ------------------------------------------------------------------------
 for level in 0 1 2 3 s; do
     # shellcheck disable=SC2086
@@ -124,6 +150,16 @@ else
     skip "tcc" "tcc is not installed"
 fi
 product "gcc-scalar" small 1e-5 "" gcc -O1 -DNC_SCALAR
+for level in 0 2 3; do
+    # shellcheck disable=SC2086
+    stateful "gcc-O$level" 0 "" gcc -std=c99 -D_GNU_SOURCE -O$level -march=native $math
+    # shellcheck disable=SC2086
+    stateful "clang-O$level" 0 "" clang -std=c99 -D_GNU_SOURCE -O$level -march=native $math
+done
+# shellcheck disable=SC2086
+stateful "g++" 0 "" g++ -std=c++11 -x c++ -O2 -march=native $math
+stateful "gcc-plain" 1e-5 "" gcc -O2
+stateful "gcc-scalar" 1e-5 "" gcc -O1 -DNC_SCALAR
 # shellcheck disable=SC2086
 product "gcc-lto" wide 0 "" gcc -DQUICK -O2 -flto -march=native $math
 
@@ -155,6 +191,9 @@ if echo 'int main(void) { return 0; }' | clang -fsanitize=address,undefined -x c
 else
     skip "clang-sanitizers" "clang has no runtime for them here"
 fi
+stateful "gcc-sanitizers" 1e-5 "" gcc -O0 -g -fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined
+stateful "gcc-threads" 1e-5 "setarch -R" gcc -O1 -g -fsanitize=thread
 product "gcc-threads" small 1e-5 "setarch -R" gcc -O1 -g -DQUICK -fsanitize=thread
 if has valgrind; then
     product "valgrind" small 1e-5 "valgrind -q --error-exitcode=1 --leak-check=full" gcc -O1 -g -DQUICK
@@ -166,6 +205,7 @@ fi
 if echo 'int main(void) { return 0; }' | gcc -m32 -x c - -o probe 2>log && ./probe; then
     product "m32-sse2" small 1e-5 "" gcc -m32 -msse2 -mfpmath=sse -O2
     product "m32-x87" small 1e-5 "" gcc -m32 -march=i686 -O2
+    stateful "m32-x87" 1e-5 "" gcc -m32 -march=i686 -O2
     product "m32-wide" wide 1e-5 "" gcc -m32 -march=i686 -O2 -std=c99 -D_GNU_SOURCE -DQUICK
 else
     skip "m32" "gcc -m32 needs gcc-multilib"
@@ -177,6 +217,8 @@ if [ "$(uname -m)" = aarch64 ]; then
 elif has $cross && [ -n "$qemu" ]; then
     # shellcheck disable=SC2086
     product "aarch64" small 1e-5 "$qemu" $cross -static -std=c99 -D_GNU_SOURCE -O3 $math -DQUICK
+    # shellcheck disable=SC2086
+    stateful "aarch64" 1e-5 "$qemu" $cross -static -std=c99 -D_GNU_SOURCE -O3 $math
     product "aarch64-wide" wide 1e-5 "$qemu" $cross -static -O2 -DQUICK
 else
     skip "aarch64" "needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user"
@@ -188,7 +230,7 @@ symbols() { # MODEL COMPILER...
     shift
     "$@" -c "$name.c" -o "$object" && nm "$object" >"$log"
     foreign=$(awk '$1 == "U" { print $2 }' "$log" |
-        grep -vxE 'mem(cpy|set)|(sqrt|fabs|fma|floor)f?|_GLOBAL_OFFSET_TABLE_')
+        grep -vxE 'mem(cpy|move|set)|(sqrt|fabs|fma|floor)f?|_GLOBAL_OFFSET_TABLE_')
     written=$(awk '$2 ~ /^[dDbBcCgGsS]$/ { print $3 }' "$log")
     stray=$(awk '$2 ~ /^[A-Z]$/ && $2 != "U" { print $3 }' "$log" | grep -v "^${name}_")
     if grep -q "T ${name}_predict" "$log" && [ -z "$foreign$written$stray" ]; then
@@ -202,6 +244,7 @@ for compiler in gcc clang; do
     for level in 0 2; do
         start symbols small $compiler -O$level
         start symbols wide $compiler -O$level
+        start symbols half $compiler -O$level
     done
 done
 

@@ -1,4 +1,4 @@
-/* Writes the samples of small.yaml and wide.yaml as npy files into the current folder. */
+/* Writes the samples of small.yaml, wide.yaml and recurrent.yaml as npy files into the current folder. */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,5 +35,6 @@ static int write_npy(const char *path, const char *shape, int values, int classe
 int main(void)
 {
     return write_npy("small.npy", ", 6, 6, 2", 72, 0) || write_npy("small_t.npy", ",", 1, 5) ||
-           write_npy("wide.npy", ", 72", 72, 0) || write_npy("wide_t.npy", ", 5", 5, 0);
+           write_npy("wide.npy", ", 72", 72, 0) || write_npy("wide_t.npy", ", 5", 5, 0) ||
+           write_npy("half.npy", ", 4, 3", 12, 0) || write_npy("half_t.npy", ", 2", 2, 0);
 }

@@ -53,7 +53,7 @@ made() { # label command...
 }
 
 levels="x86-64 x86-64-v3 x86-64-v4"
-for name in mlp dag conv rnn; do
+for name in mlp dag conv rnn stateful; do
     spec=../golden/$name.yaml
     # shellcheck disable=SC2086
     if made "$name unit" "$netcc" dump "$spec" --after emit; then

@@ -130,11 +130,22 @@ def first_value(rng, name, shape):
     return rng.normal(0, 1 / np.sqrt(np.prod(shape[:-1])), shape) * 1.2
 
 
+def torch_rnn(x, state, kernel, recurrent, bias):
+    """The last state of PyTorch's own layer."""
+    rnn = torch.nn.RNN(*kernel.shape, batch_first=True)
+    values = (kernel.T, recurrent.T, bias, torch.zeros_like(bias))
+    with torch.no_grad():
+        for parameter, value in zip(rnn.parameters(), values):
+            parameter.copy_(value)
+        return rnn(x, state[None])[1][0]
+
+
 class Network:
     """What a spec computes. Parameters appear at the first forward pass."""
 
     def __init__(self, spec, rng):
         self.spec, self.rng, self.parameters = spec, rng, {}
+        self.memory = None  # of stateful layers, by name; None: every row starts at zeros
         self.inputs = spec.get("inputs") or {"input": spec["input"]}
         self.layers, numbers, before = [], {}, None
         for entry in spec["layers"]:
@@ -279,15 +290,25 @@ class Network:
         return (x - mean) / torch.sqrt(variance + number(epsilon)) * gamma + beta
 
     def layer_simple_rnn(self, name, x, units, activation="tanh", use_bias=True,
-                         return_sequences=False, go_backwards=False):
+                         return_sequences=False, go_backwards=False, stateful=False):
         kernel = self.parameter(name + "/kernel", x.shape[-1], units)
         recurrent = self.parameter(name + "/recurrent_kernel", units, units)
         bias = self.parameter(name + "/bias", units) if use_bias else 0
         state, states = torch.zeros(x.shape[0], units), []
+        if stateful and self.memory is not None:
+            state = self.remembered(name, state)
+        first = state
         for step in x.flip(1).unbind(1) if go_backwards else x.unbind(1):
             state = activate(activation, step @ kernel + bias + state @ recurrent)
             states.append(state)
+        if stateful and self.memory is not None:
+            self.memory[name][:len(state)] = state.detach()
+            assert torch.allclose(state, torch_rnn(x, first, kernel, recurrent, bias))
         return torch.stack(states, 1) if return_sequences else state
+
+    def remembered(self, name, zeros):
+        """What the first rows of the memory hold; it begins at zeros, for the first, largest batch."""
+        return self.memory.setdefault(name, zeros)[:len(zeros)].clone()
 
     def layer_activation(self, name, x, activation):
         return activate(activation, x)
@@ -514,12 +535,24 @@ def differentiate(network, inputs, targets):
     return loss.detach(), dict(zip(names, gradients))
 
 
+def predict(network, inputs):
+    """In batches, which matters to stateful layers."""
+    batch, rows = network.spec["train"].get("batch_size", 32), len(next(iter(inputs.values())))
+    network.memory, parts = {}, []
+    for at in range(0, rows, batch):
+        values = network.forward({n: x[at:at + batch] for n, x in inputs.items()}, False)
+        parts.append({name: values[name] for name in network.outputs})
+    return {name: torch.cat([part[name] for part in parts]) for name in network.outputs}
+
+
 def train(network, inputs, targets):
     options = network.spec["train"]
     optimizer = Optimizer(options.get("optimizer", "adam"))
     batch, rows, at = options["batch_size"], TRAINING_ROWS, 0
     assert options["shuffle"] is False and options["epochs"] * -(-rows // batch) >= STEPS
     for _ in range(STEPS):
+        if at == 0:
+            network.memory = {}
         part = slice(at, min(at + batch, rows))
         _, gradients = differentiate(network, {n: x[part] for n, x in inputs.items()},
                                      {n: y[part] for n, y in targets.items()})
@@ -570,8 +603,9 @@ class Folder:
                     {n: tensor(y) for n, y in targets.items()}, training)
 
     def expect(self, network, spec_path, inputs, targets, training):
-        values = network.forward(inputs, False)
+        values = predict(network, inputs)
         expected = {"predict/" + name: values[name].numpy() for name in network.outputs}
+        network.memory = None
         loss, gradients = differentiate(network, inputs, targets)
         expected["grad/loss"] = loss.numpy()
         expected.update({"grad/" + name: g.numpy() for name, g in gradients.items()})

@@ -9,7 +9,7 @@ root=$(cd ../.. && pwd) || exit 2
 netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
 tolerance=1e-5
 also_cc=' activations/gelu conv_same/conv2d dag/merge ragged_many/dense rnn_sequences/two
-          training_batch_norm/moving '
+          training_batch_norm/moving training_stateful/sgd '
 
 verbose=
 if [ "${1:-}" = -v ]; then

@@ -18,17 +18,18 @@
 
 enum { SAMPLES = 10, BATCH = 4, WIDTH = 3 };
 
-/* w[i] and its slot m[i] take up the order of the samples, so that any other order shows. */
+/* w[i], its slot m[i] and the memory take up the order of the samples, so that any other shows. */
 static void train(const struct nc_call *call)
 {
-    float *w = call->weights, *m = call->state;
+    float *w = call->weights, *m = call->state, *memory = call->memory;
     const float *x = call->inputs[0];
     *(float *)call->outputs[0] = 0;
     for (long r = 0; r < call->n; r++) {
         for (int i = 0; i < WIDTH; i++) {
             m[i] = 0.9f * m[i] + x[r] * (float)(i + 1);
-            w[i] += call->hyper->learning_rate * m[i] / call->hyper->iteration;
+            w[i] += call->hyper->learning_rate * m[i] / call->hyper->iteration + memory[r];
         }
+        memory[r] = 0.5f * memory[r] + 0.01f * w[0];
         *(float *)call->outputs[0] += w[0] / 3;
     }
 }
@@ -54,6 +55,7 @@ static struct nc_model model = {.abi = NC_ABI,
                                 .real_bytes = sizeof(float),
                                 .weights_bytes = WIDTH * sizeof(float),
                                 .state_bytes = WIDTH * sizeof(float),
+                                .memory_bytes = BATCH * sizeof(float),
                                 .inputs_count = 1,
                                 .parameters_count = 2,
                                 .inputs = &port,
@@ -135,6 +137,7 @@ static void training_goes_on_bit_for_bit(void **state)
         train_to(&second, &s.progress, 0);
         assert_memory_equal(second.weights, whole.weights, model.weights_bytes);
         assert_memory_equal(second.state, whole.state, model.state_bytes);
+        assert_memory_equal(second.train_memory, whole.train_memory, model.memory_bytes);
         assert_memory_equal(s.progress.sums, end.sums, sizeof(double));
         nc_session_close(&first);
         nc_session_close(&second);

@@ -25,7 +25,8 @@ static Program program;
 
 /* Which tier computed is told by the sign. */
 #define CALL                                                                                       \
-    "struct nc_call { void *weights, *state; const void *const *inputs, *const *targets;\n"        \
+    "struct nc_call { void *weights, *state, *memory;\n"                                           \
+    "  const void *const *inputs, *const *targets;\n"                                              \
     "  void *const *outputs; const void *hyper; long n; void *arena; const void *env; };\n"
 #define ENTRY(name, body)                                                                          \
     CALL "void nc_entry_" name "(const struct nc_call *call)\n"                                    \

@@ -300,6 +300,10 @@ static const char *const specs[] = {
     "input: [9, 5]\n"
     "layers: [{simple_rnn: {units: 6, return_sequences: true}}, {simple_rnn: 4}, {dense: 2}]\n"
     "train: {loss: mse, optimizer: rmsprop, batch_size: 4}\n",
+    "input: [9, 5]\n"
+    "layers: [{simple_rnn: {units: 6, return_sequences: true, stateful: true}},\n"
+    "         {simple_rnn: {units: 4, stateful: true, go_backwards: true}}, {dense: 2}]\n"
+    "train: {loss: mse, optimizer: rmsprop, batch_size: 4, shuffle: false}\n",
     "inputs: {a: [8], b: [5]}\n"
     "layers:\n"
     "  - dense: {units: 6, from: a, name: left, activation: tanh}\n"
@@ -338,6 +342,58 @@ static void models_with_training(void **state)
         check_spec(specs[i]);
 }
 
+/* ---- memory of stateful layers ------------------------------------------------------------------ */
+
+/* Counts how often an entry's kernels write memory, and checks that none reads it afterwards. */
+static int memory_writes(Arena *arena, const Entry *entry)
+{
+    Trace t = trace(arena, entry);
+    int writes = 0;
+    for (int i = 0; i < t.count; i++) {
+        if (t.reads[i].buffer->kind == BUFFER_MEMORY)
+            assert_int_equal(t.reads[i].writes, 0);
+    }
+    for (int i = 0; i < entry->buffers_count; i++) {
+        if (entry->buffers[i]->kind == BUFFER_MEMORY)
+            writes += t.writes[entry->buffers[i]->id];
+    }
+    return writes;
+}
+
+/* Two layers: train, eval and predict read what each remembers, then write it once; the gradients of
+ * one batch know nothing of it. Row i of the batch has a place of its own. */
+static void memory_is_read_then_written(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Diag *diag = diag_new(arena);
+    const char *text = specs[3];
+    Source source = {.name = "a.yaml", .text = text, .length = strlen(text)};
+    Model model = {.arena = arena, .diag = diag, .spec_path = "a.yaml"};
+    model.spec = yaml_parse(arena, diag, &source);
+    assert_true(model.spec && build(&model));
+    const CompileOptions options = {.batch = 4};
+    const Program *program = compile_model(&model, &options);
+    assert_int_equal(memory_writes(arena, program->predict), 2);
+    assert_int_equal(memory_writes(arena, program->train), 2);
+    assert_int_equal(memory_writes(arena, program->eval), 2);
+    assert_int_equal(memory_writes(arena, program->grad), 0);
+    const Param *first = model_memory(&model);
+    assert_string_equal(first->name, "simple_rnn/h");
+    assert_int_equal(first->offset, 0);
+    int64_t last = 32; /* 4 rows of 6, in lines of 16 */
+    for (int i = first->id + 1; i < model.params_count; i++) {
+        if (model.params[i]->role == NC_ROLE_MEMORY)
+            assert_int_equal(model.params[i]->offset, last);
+    }
+    assert_int_equal(program->memory_elements, last + 16 + 32);
+    const struct nc_model *nc = describe(arena, program, sizeof(float));
+    assert_int_equal(nc->memory_bytes, (last + 48) * 4);
+    for (int i = 0; i < nc->parameters_count; i++)
+        assert_null(strstr(nc->parameters[i].name, "/h"));
+    arena_free(arena);
+}
+
 /* ---- the checks themselves ------------------------------------------------------------------- */
 
 /* Buffers that die are used again: three in a row need the room of two. */
@@ -361,9 +417,8 @@ static void room_is_used_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_training_steps),
-        cmocka_unit_test(random_leaves_and_views),
-        cmocka_unit_test(models_with_training),
+        cmocka_unit_test(random_training_steps), cmocka_unit_test(random_leaves_and_views),
+        cmocka_unit_test(models_with_training),  cmocka_unit_test(memory_is_read_then_written),
         cmocka_unit_test(room_is_used_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,112 @@ static void a_model_larger_than_the_machine_is_refused(void **state)
     assert_non_null(strstr(refused.message, "of memory are needed, and this machine has"));
 }
 
+/* ---- a stateful model: slot i of the memory adds up what row i of the batches brought ------------- */
+
+static void add_up(const struct nc_call *call, float *out)
+{
+    float *memory = call->memory;
+    for (long i = 0; i < call->n; i++)
+        out[i] = memory[i] += ((const float *)call->inputs[0])[i];
+}
+
+static void predict_sums(const struct nc_call *call)
+{
+    add_up(call, call->outputs[0]);
+}
+
+/* The loss is the sum of what the rows remember. */
+static void sum_memory(const struct nc_call *call)
+{
+    float out[BATCH];
+    float *sum = call->outputs[0];
+    add_up(call, out);
+    *sum = 0;
+    for (long i = 0; i < call->n; i++)
+        *sum += out[i];
+    trace.calls++;
+}
+
+static struct nc_model make_stateful(void)
+{
+    struct nc_model model = make_model();
+    model.memory_bytes = BATCH * sizeof(float);
+    model.predict.run = predict_sums;
+    model.train.run = model.eval.run = sum_memory;
+    return model;
+}
+
+/* Rows 1..10 in batches of 4, 4 and 2. */
+static const float remembered[SAMPLES] = {1, 2, 3, 4, 6, 8, 10, 12, 15, 18};
+
+static void memory_goes_on_from_batch_to_batch(void **state)
+{
+    struct nc_model model = make_stateful();
+    struct nc_session s;
+    float out[SAMPLES];
+    void *outputs[] = {out};
+    double values[2], mean = 0;
+    (void)state;
+    for (int i = 0; i < SAMPLES; i++)
+        mean += (double)remembered[i] / SAMPLES;
+    assert_int_equal(nc_session_open(&s, &model, NC_PREDICTS | NC_EVALUATES, &err), 0);
+    for (int again = 0; again < 2; again++) { /* each begins anew */
+        assert_int_equal(nc_predict(&s, &samples, outputs, &err), 0);
+        assert_memory_equal(out, remembered, sizeof out);
+        assert_int_equal(nc_evaluate(&s, &samples, values, &err), 0);
+        assert_float_equal(values[0], mean, 1e-6);
+    }
+    nc_session_close(&s);
+}
+
+static int validate(void *context, const struct nc_progress *progress, struct nc_error *error)
+{
+    double values[2];
+    last = *progress;
+    return nc_evaluate(context, &samples, values, error);
+}
+
+/* An epoch begins anew; what comes between two parts of one leaves the memory of training alone. */
+static void an_epoch_forgets_and_a_part_of_one_does_not(void **state)
+{
+    struct nc_model model = make_stateful();
+    struct nc_session s;
+    struct nc_progress progress = {0};
+    (void)state;
+    assert_int_equal(nc_session_open(&s, &model, NC_TRAINS | NC_EVALUATES, &err), 0);
+    struct nc_train_options o = options_for(2, 0);
+    o.shuffle = 0;
+    o.progress = &progress;
+    o.context = &s;
+    o.epoch = validate;
+    for (o.steps = 1; o.steps <= 6; o.steps++) {
+        double sum = 0;
+        assert_int_equal(nc_train(&s, &samples, &o, &err), 0);
+        for (int i = 0; i < last.samples; i++)
+            sum += (double)remembered[i];
+        assert_float_equal(last.sums[0], sum, 1e-6);
+        assert_int_equal(last.iteration, o.steps);
+    }
+    nc_session_close(&s);
+}
+
+static void gradients_need_no_memory(void **state)
+{
+    struct nc_model model = make_stateful();
+    struct nc_session s;
+    float out[SAMPLES];
+    void *outputs[] = {out};
+    struct nc_samples few = {&x_array, &t_array, BATCH};
+    (void)state;
+    model.grad = (struct nc_entry){predict, 64, 1, &y_port};
+    assert_int_equal(nc_session_open(&s, &model, NC_DIFFERENTIATES, &err), 0);
+    *(float *)s.weights = 2;
+    assert_int_equal(nc_gradient(&s, &few, outputs, &err), 0);
+    for (int i = 0; i < BATCH; i++)
+        assert_float_equal(out[i], 2 * (float)(i + 1), 0);
+    nc_session_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +410,9 @@ int main(void)
         cmocka_unit_test_setup(a_loss_that_is_not_finite_ends_it, make_samples),
         cmocka_unit_test_setup(an_epoch_can_refuse_to_go_on, make_samples),
         cmocka_unit_test_setup(entry_points_may_change_between_steps, make_samples),
+        cmocka_unit_test_setup(memory_goes_on_from_batch_to_batch, make_samples),
+        cmocka_unit_test_setup(an_epoch_forgets_and_a_part_of_one_does_not, make_samples),
+        cmocka_unit_test_setup(gradients_need_no_memory, make_samples),
         cmocka_unit_test(a_model_larger_than_the_machine_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
