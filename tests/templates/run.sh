@@ -14,7 +14,7 @@ passed=0
 failed=0
 
 ${CC:-cc} -I../../compiler defaults.c "$build"/compiler/template.o "$build"/compiler/embedded.o \
-    "$build"/compiler/base/*.o -o "$folder/defaults" || exit 2
+    "$build"/compiler/base/*.o "$build"/runtime/spelling.o -o "$folder/defaults" || exit 2
 ${CC:-cc} -I../../runtime host.c "$build"/runtime/isa.o "$build"/runtime/cpu.o "$build"/runtime/native_*.o \
     -ltcc -ldl -lm -o "$folder/host" || exit 2
 "$folder/host" >"$folder/natives.h" || exit 2
