@@ -36,7 +36,7 @@ OBJECTS   := $(patsubst %.c,$(B)/%.o,$(COMPILER) $(RUNTIME)) $(NATIVE)
 # Plugins, loaded when used: runtime/plugin/NAME.c, what of the runtime it takes along, libraries.
 # Those whose library pkg-config does not find are left out; netcc refuses their formats by name.
 has          = $(shell pkg-config --exists $(1) 2>/dev/null && echo 1)
-BESIDE      := runtime/data/file.c runtime/data/array.c
+BESIDE      := runtime/data/file.c runtime/data/spool.c runtime/data/array.c
 PIXELS      := runtime/data/pixels.c runtime/data/array.c
 PLUGINS     := npz
 SOURCES_npz := runtime/plugin/npz.c runtime/data/npy.c $(BESIDE)

@@ -90,29 +90,49 @@ typedef struct {
     const char *path;
     Loc loc;
     struct nc_csv csv;
-    int64_t first;      /* row of data */
-    const char **texts; /* of the labels */
-    int64_t count;
+    const char **files, **texts; /* pictures and labels */
+    int64_t *lines;              /* of the file, on which they stand */
+    int count;
 } Labels;
 
 static bool bad_row(const Labels *l, int64_t i, const char *message, const char *text)
 {
-    return diag_error(l->build->diag, l->loc, "%s:%lld: %s '%s'", l->path,
-                      (long long)l->csv.lines[l->first + i], message, text);
+    return diag_error(l->build->diag, l->loc, "%s:%lld: %s '%s'", l->path, (long long)l->lines[i],
+                      message, text);
 }
 
-static bool open_labels(Labels *l)
+static bool labels_fault(Labels *l, const struct nc_error *err)
+{
+    return diag_error(l->build->diag, l->loc, "%s: %s", err->path[0] ? err->path : l->path,
+                      err->message);
+}
+
+static void add_label(Labels *l)
+{
+    Arena *arena = l->build->arena;
+    int files = l->count, texts = l->count;
+    ARENA_PUSH(arena, l->files, files, arena_strdup(arena, nc_csv_at(&l->csv, 0)));
+    ARENA_PUSH(arena, l->texts, texts, arena_strdup(arena, nc_csv_at(&l->csv, 1)));
+    ARENA_PUSH(arena, l->lines, l->count, l->csv.line);
+}
+
+/* A first row that names no picture is a header. */
+static bool read_labels(Labels *l)
 {
     struct nc_error err;
+    int more;
     if (nc_csv_open(&l->csv, l->path, 0, &err) != 0)
-        return diag_error(l->build->diag, l->loc, "%s: %s", err.path[0] ? err.path : l->path,
-                          err.message);
+        return labels_fault(l, &err);
     if (l->csv.columns != 2)
         return diag_error(l->build->diag, l->loc,
                           "%s: %d columns, but labels are two: a picture's file, its class",
                           l->path, l->csv.columns);
-    l->first = l->csv.rows && !nc_image_named(nc_csv_at(&l->csv, 0, 0));
-    l->count = l->csv.rows - l->first;
+    while ((more = nc_csv_next(&l->csv, &err)) > 0) {
+        if (l->csv.row || nc_image_named(nc_csv_at(&l->csv, 0)))
+            add_label(l);
+    }
+    if (more < 0)
+        return labels_fault(l, &err);
     return l->count > 0 || diag_error(l->build->diag, l->loc, "%s: no rows", l->path);
 }
 
@@ -173,17 +193,14 @@ static bool number_labels(Labels *l, int32_t *labels)
 static bool take_labels(Labels *l, ImageSource *out)
 {
     Arena *arena = l->build->arena;
-    if (!open_labels(l))
+    if (!read_labels(l))
         return false;
     int32_t *labels = ARENA_ARRAY(arena, int32_t, l->count);
-    out->files = ARENA_ARRAY(arena, const char *, l->count);
-    l->texts = ARENA_ARRAY(arena, const char *, l->count);
     for (int64_t i = 0; i < l->count; i++) {
-        out->files[i] = arena_strdup(arena, nc_csv_at(&l->csv, l->first + i, 0));
-        l->texts[i] = arena_strdup(arena, nc_csv_at(&l->csv, l->first + i, 1));
-        if (!nc_image_named(out->files[i]))
-            return bad_row(l, i, "not the name of a PNG or JPEG picture:", out->files[i]);
+        if (!nc_image_named(l->files[i]))
+            return bad_row(l, i, "not the name of a PNG or JPEG picture:", l->files[i]);
     }
+    out->files = l->files;
     out->labels = labels;
     out->count = l->count;
     return !l->build->model->targets_count || number_labels(l, labels);

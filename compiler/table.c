@@ -1,81 +1,71 @@
-/* Learning a training file's columns. Messages stand at the
- * spec's line that names the file and give `file.csv:line` as well. */
-#include "table.h"
-
+/* Learning a training file's columns. The rows are read three times, so that none need be kept: for
+ * a header, for the columns' types, and for the values of those that hold categories. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attributes.h"
+#include "data/header.h"
+#include "table.h"
 
+/* The training file */
 typedef struct {
     Arena *arena;
     Diag *diag;
     const TableSource *source;
     struct nc_csv csv;
-    bool header;
-    int64_t first; /* row of data */
+    struct nc_header head;
+    bool failed; /* a row could not be read */
 } File;
 
-/* ---- files ------------------------------------------------------------------------------------- */
+static bool csv_fault(File *f, const struct nc_error *err)
+{
+    f->failed = true;
+    return diag_error(f->diag, f->source->loc, "%s: %s", err->path[0] ? err->path : f->source->path,
+                      err->message);
+}
 
 /* "file.csv:12: " */
-static const char *place(const File *f, int64_t row)
+static const char *line_place(const File *f, int64_t line)
 {
-    return arena_printf(f->arena, "%s:%lld: ", f->source->path, (long long)f->csv.lines[row]);
+    return arena_printf(f->arena, "%s:%lld: ", f->source->path, (long long)line);
 }
 
-static const char *field(const File *f, int64_t row, int column)
-{
-    return arena_strdup(f->arena, nc_csv_at(&f->csv, row, column));
-}
-
-static bool open_csv(File *f)
+/* Before the first row of data */
+static bool start_rows(File *f)
 {
     struct nc_error err;
-    if (nc_csv_open(&f->csv, f->source->path, f->source->separator, &err) == 0)
-        return true;
-    return diag_error(f->diag, f->source->loc, "%s: %s", err.path[0] ? err.path : f->source->path,
-                      err.message);
+    return nc_header_skip(&f->head, &f->csv, &err) == 0 || csv_fault(f, &err);
 }
 
-static bool start_data(File *f, bool header)
+/* The next row, if there is one; `failed` after an error. */
+static bool next_row(File *f)
 {
-    f->header = header;
-    f->first = header;
-    if (f->csv.rows > f->first)
-        return true;
-    return diag_error(f->diag, f->source->loc, "%sno rows below the header", place(f, 0));
+    struct nc_error err;
+    int more = nc_csv_next(&f->csv, &err);
+    return more > 0 || (more < 0 && csv_fault(f, &err));
 }
 
 /* ---- choosing columns -------------------------------------------------------------------------- */
 
 static const char *column_name(const File *f, int column)
 {
-    return f->header ? field(f, 0, column) : arena_printf(f->arena, "%d", column);
+    return f->head.names ? arena_strdup(f->arena, nc_header_at(&f->head, column))
+                         : arena_printf(f->arena, "%d", column);
 }
 
 static bool unknown_column(const File *f, Loc loc, const char *name)
 {
     const char **names = NULL;
     int count = 0;
-    if (!f->header)
-        return diag_error(
-            f->diag, loc, "%s has no header and %d columns: '%s' is no number from %d to %d",
-            f->source->path, f->csv.columns, name, -f->csv.columns, f->csv.columns - 1);
-    for (int k = 0; k < f->csv.columns; k++)
-        ARENA_PUSH(f->arena, names, count, field(f, 0, k));
-    return diag_unknown(f->diag, loc, arena_printf(f->arena, "column of %s", f->source->path), name,
-                        names, count);
-}
-
-static int named_column(const File *f, const char *name)
-{
-    for (int k = 0; f->header && k < f->csv.columns; k++) {
-        if (!strcmp(nc_csv_at(&f->csv, 0, k), name))
-            return k;
-    }
-    return -1;
+    for (int k = 0; f->head.names && k < f->head.columns; k++)
+        ARENA_PUSH(f->arena, names, count, nc_header_at(&f->head, k));
+    if (count)
+        return diag_unknown(f->diag, loc, arena_printf(f->arena, "column of %s", f->source->path),
+                            name, names, count);
+    return diag_error(
+        f->diag, loc, "%s has no header and %d columns: '%s' is no number from %d to %d",
+        f->source->path, f->head.columns, name, -f->head.columns, f->head.columns - 1);
 }
 
 /* By name, or by position, from the end where negative; -1 after an error. */
@@ -85,10 +75,10 @@ static int find_column(const File *f, const Yaml *value)
     char *end;
     if (!yaml_string(f->diag, value, "a column", &text))
         return -1;
-    int found = named_column(f, text);
+    int found = nc_header_find(&f->head, text);
     long at = strtol(text, &end, 10);
-    if (found >= 0 || (*text && !*end && at >= -f->csv.columns && at < f->csv.columns))
-        return found >= 0 ? found : (int)(at < 0 ? at + f->csv.columns : at);
+    if (found >= 0 || (*text && !*end && at >= -f->head.columns && at < f->head.columns))
+        return found >= 0 ? found : (int)(at < 0 ? at + f->head.columns : at);
     unknown_column(f, value->loc, text);
     return -1;
 }
@@ -109,137 +99,13 @@ static bool mark_columns(const File *f, const Yaml *value, char *use, char what)
 
 static bool same_name_twice(const File *f)
 {
-    for (int k = 1; f->header && k < f->csv.columns; k++) {
-        if (named_column(f, nc_csv_at(&f->csv, 0, k)) < k)
-            return diag_error(f->diag, f->source->loc, "%stwo columns are named '%s'", place(f, 0),
-                              field(f, 0, k));
+    for (int k = 1; f->head.names && k < f->head.columns; k++) {
+        if (nc_header_find(&f->head, nc_header_at(&f->head, k)) < k)
+            return diag_error(f->diag, f->source->loc, "%stwo columns are named '%s'",
+                              line_place(f, f->head.line), nc_header_at(&f->head, k));
     }
     return false;
 }
-
-/* ---- learning a column ------------------------------------------------------------------------- */
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = strtod(*(const char *const *)a, NULL), y = strtod(*(const char *const *)b, NULL);
-    return (x > y) - (x < y);
-}
-
-typedef int order(const void *a, const void *b);
-
-/* The different values, sorted; none where there are too many. */
-static void learn_values(const File *f, TableColumn *c, order *compare)
-{
-    const char **all = malloc((size_t)f->csv.rows * sizeof *all);
-    int64_t count = 0;
-    int kept = 0;
-    for (int64_t row = f->first; all && row < f->csv.rows; row++) {
-        const char *text = nc_csv_at(&f->csv, row, c->at);
-        if (!nc_csv_missing(text))
-            all[count++] = text;
-    }
-    if (count)
-        qsort(all, (size_t)count, sizeof *all, compare);
-    for (int64_t i = 0; i < count && kept <= NC_MOST_CATEGORIES; i++) {
-        if (!i || compare(&all[i - 1], &all[i]))
-            ARENA_PUSH(f->arena, c->values, kept, arena_strdup(f->arena, all[i]));
-    }
-    free(all);
-    c->values_count = kept <= NC_MOST_CATEGORIES ? kept : 0;
-    if (!c->values_count)
-        c->values = NULL;
-}
-
-/* What a column's fields are. */
-typedef struct {
-    int64_t numbers, texts, first_text;
-    double sum;
-} Census;
-
-static Census count_fields(const File *f, TableColumn *c)
-{
-    Census n = {.first_text = -1};
-    double value;
-    c->whole = true;
-    for (int64_t row = f->first; row < f->csv.rows; row++) {
-        const char *text = nc_csv_at(&f->csv, row, c->at);
-        if (nc_csv_missing(text)) {
-            c->missing++;
-        } else if (nc_csv_number(text, &value)) {
-            n.numbers++;
-            n.sum += value;
-            c->whole &= value == floor(value);
-        } else {
-            n.first_text = n.first_text < 0 ? row : n.first_text;
-            n.texts++;
-        }
-    }
-    return n;
-}
-
-static bool mixed_column(const File *f, const TableColumn *c, int64_t row)
-{
-    return diag_error(f->diag, f->source->loc,
-                      "%scolumn '%s': '%s' is no number, but most of the column's values are",
-                      place(f, row), c->name, field(f, row, c->at));
-}
-
-static bool learn_column(const File *f, TableColumn *c)
-{
-    Census n = count_fields(f, c);
-    if (!n.numbers && !n.texts)
-        return diag_error(f->diag, f->source->loc, "%s: column '%s' has no values", f->source->path,
-                          c->name);
-    if (n.texts && n.numbers > n.texts)
-        return mixed_column(f, c, n.first_text);
-    c->category = n.texts > 0;
-    c->mean = n.numbers ? n.sum / (double)n.numbers : 0;
-    return true;
-}
-
-static bool learn_feature(const File *f, TableColumn *c)
-{
-    if (!learn_column(f, c))
-        return false;
-    if (!c->category)
-        return true;
-    learn_values(f, c, by_bytes);
-    return c->values_count ||
-           diag_error(f->diag, f->source->loc,
-                      "%s: column '%s' has more than %d different texts; leave it out with skip",
-                      f->source->path, c->name, NC_MOST_CATEGORIES);
-}
-
-static bool learn_target(const File *f, TableColumn *c)
-{
-    if (!learn_column(f, c))
-        return false;
-    if (c->category || c->whole)
-        learn_values(f, c, c->category ? by_bytes : by_value);
-    return true;
-}
-
-void table_note_missing(Diag *diag, const Table *t, const TableSource *source)
-{
-    for (int i = 0; i < t->features_count; i++) {
-        const TableColumn *c = &t->features[i];
-        if (!c->missing)
-            continue;
-        const char *instead =
-            c->category ? "read as none of its categories"
-                        : arena_printf(diag->arena, "read as the column's mean, %.9g", c->mean);
-        diag_note(diag, source->loc, "%s: %lld missing value%s of column '%s' %s %s", source->path,
-                  (long long)c->missing, c->missing == 1 ? "" : "s", c->name,
-                  c->missing == 1 ? "is" : "are", instead);
-    }
-}
-
-/* ---- learning a table -------------------------------------------------------------------------- */
 
 static bool add_target(const File *f, Table *t, const Yaml *value, const char *output, char *use)
 {
@@ -253,7 +119,7 @@ static bool add_target(const File *f, Table *t, const Yaml *value, const char *o
         .name = column_name(f, column), .at = column, .origin = value, .output = output};
     use[column] = 't';
     ARENA_PUSH(f->arena, t->targets, t->targets_count, target);
-    return learn_target(f, &t->targets[t->targets_count - 1]);
+    return true;
 }
 
 /* One column, or several for an output of several units. */
@@ -282,37 +148,226 @@ static bool choose_features(const File *f, Table *t, char *use)
 {
     const TableSource *s = f->source;
     bool ok = mark_columns(f, s->columns, use, 'x');
-    for (int k = 0; !s->columns && k < f->csv.columns; k++)
+    for (int k = 0; !s->columns && k < f->head.columns; k++)
         use[k] = use[k] ? use[k] : 'x';
     ok = mark_columns(f, s->skip, use, 's') && ok;
-    for (int k = 0; ok && k < f->csv.columns; k++) {
+    for (int k = 0; ok && k < f->head.columns; k++) {
         TableColumn feature = {.name = column_name(f, k), .at = k};
-        if (use[k] != 'x')
-            continue;
-        ARENA_PUSH(f->arena, t->features, t->features_count, feature);
-        ok = learn_feature(f, &t->features[t->features_count - 1]);
+        if (use[k] == 'x')
+            ARENA_PUSH(f->arena, t->features, t->features_count, feature);
     }
     return ok && (t->features_count ||
                   diag_error(f->diag, s->loc, "%s: no columns are left as features", s->path));
 }
 
+/* ---- types ------------------------------------------------------------------------------------- */
+
+/* What a column's fields are, and its different values, as far as these are asked for. */
+typedef struct {
+    TableColumn *column;
+    bool is_target;
+    int64_t numbers, texts, text_line;
+    const char *text; /* the first */
+    double sum;
+    const char **values;
+    int values_count; /* NC_MOST_CATEGORIES + 1: too many */
+    int *slots;       /* by hash: the position of a value, plus 1; NULL: not asked for */
+} Census;
+
+typedef struct {
+    Census *of;
+    int count;
+} Columns;
+
+/* The targets, then the features */
+static Columns learnt_columns(const File *f, Table *t)
+{
+    Columns c = {.count = t->targets_count + t->features_count};
+    c.of = ARENA_ARRAY(f->arena, Census, c.count);
+    for (int i = 0; i < c.count; i++) {
+        bool is_target = i < t->targets_count;
+        TableColumn *column = is_target ? &t->targets[i] : &t->features[i - t->targets_count];
+        column->whole = true;
+        c.of[i] = (Census){.column = column, .is_target = is_target};
+    }
+    return c;
+}
+
+static void count_field(const File *f, Census *n)
+{
+    const char *text = nc_csv_at(&f->csv, n->column->at);
+    double value;
+    if (nc_csv_missing(text)) {
+        n->column->missing++;
+    } else if (nc_csv_number(text, &value)) {
+        n->numbers++;
+        n->sum += value;
+        n->column->whole &= value == floor(value);
+    } else if (!n->texts++) {
+        n->text_line = f->csv.line;
+        n->text = arena_strdup(f->arena, text);
+    }
+}
+
+static bool set_type(const File *f, Census *n)
+{
+    TableColumn *c = n->column;
+    if (!n->numbers && !n->texts)
+        return diag_error(f->diag, f->source->loc, "%s: column '%s' has no values", f->source->path,
+                          c->name);
+    if (n->texts && n->numbers > n->texts)
+        return diag_error(f->diag, f->source->loc,
+                          "%scolumn '%s': '%s' is no number, but most of the column's values are",
+                          line_place(f, n->text_line), c->name, n->text);
+    c->category = n->texts > 0;
+    c->by_value = !c->category;
+    c->mean = n->numbers ? n->sum / (double)n->numbers : 0;
+    return true;
+}
+
+static bool learn_types(File *f, const Columns *columns)
+{
+    while (next_row(f)) {
+        for (int i = 0; i < columns->count; i++)
+            count_field(f, &columns->of[i]);
+    }
+    for (int i = 0; i < columns->count && !f->failed; i++) {
+        if (!set_type(f, &columns->of[i]))
+            return false;
+    }
+    return !f->failed;
+}
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+enum { SLOTS = 4096 };
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = strtod(*(const char *const *)a, NULL), y = strtod(*(const char *const *)b, NULL);
+    return (x > y) - (x < y);
+}
+
+static unsigned hash_value(const Census *n, const char *text)
+{
+    double value = strtod(text, NULL) + 0.0; /* of -0 too */
+    const char *bytes = n->column->by_value ? (const char *)&value : text;
+    size_t length = n->column->by_value ? sizeof value : strlen(text);
+    unsigned hash = 2166136261u;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+static void note_value(const File *f, Census *n)
+{
+    const char *text = nc_csv_at(&f->csv, n->column->at);
+    if (n->values_count > NC_MOST_CATEGORIES || nc_csv_missing(text))
+        return;
+    unsigned slot = hash_value(n, text) % SLOTS;
+    for (; n->slots[slot]; slot = (slot + 1) % SLOTS) {
+        const char *known = n->values[n->slots[slot] - 1];
+        if (!(n->column->by_value ? by_value : by_bytes)(&known, &text))
+            return;
+    }
+    ARENA_PUSH(f->arena, n->values, n->values_count, arena_strdup(f->arena, text));
+    n->slots[slot] = n->values_count;
+}
+
+/* The different values, sorted; none where there are too many. */
+static bool set_values(const File *f, const Census *n)
+{
+    TableColumn *c = n->column;
+    if (n->values_count > NC_MOST_CATEGORIES)
+        return n->is_target ||
+               diag_error(
+                   f->diag, f->source->loc,
+                   "%s: column '%s' has more than %d different texts; leave it out with skip",
+                   f->source->path, c->name, NC_MOST_CATEGORIES);
+    qsort(n->values, (size_t)n->values_count, sizeof *n->values, c->by_value ? by_value : by_bytes);
+    c->values = n->values;
+    c->values_count = n->values_count;
+    return true;
+}
+
+static bool learn_values(File *f, const Columns *columns)
+{
+    bool any = false;
+    for (int i = 0; i < columns->count; i++) {
+        Census *n = &columns->of[i];
+        if (n->column->category || (n->is_target && n->column->whole))
+            n->slots = ARENA_ARRAY(f->arena, int, SLOTS);
+        any |= n->slots != NULL;
+    }
+    while (any && next_row(f)) {
+        for (int i = 0; i < columns->count; i++) {
+            if (columns->of[i].slots)
+                note_value(f, &columns->of[i]);
+        }
+    }
+    for (int i = 0; i < columns->count && !f->failed; i++) {
+        if (columns->of[i].slots && !set_values(f, &columns->of[i]))
+            return false;
+    }
+    return !f->failed;
+}
+
+/* ---- a table ----------------------------------------------------------------------------------- */
+
+static bool learn_columns(File *f, Table *t)
+{
+    Columns columns = learnt_columns(f, t);
+    return learn_types(f, &columns) && start_rows(f) && learn_values(f, &columns);
+}
+
+static bool open_file(File *f)
+{
+    struct nc_error err;
+    if (nc_csv_open(&f->csv, f->source->path, f->source->separator, &err) != 0 ||
+        nc_header_open(&f->head, &f->csv, &err) != 0)
+        return csv_fault(f, &err);
+    int header = f->source->header;
+    f->head.names = header ? header > 0 : nc_header_guess(&f->head, &f->csv, &err);
+    return (f->head.names >= 0 || csv_fault(f, &err)) && start_rows(f);
+}
+
 static bool learn(File *f, Table *t)
 {
-    if (!start_data(f, f->source->header ? f->source->header > 0 : nc_table_looks_headed(&f->csv)))
-        return false;
-    char *use = ARENA_ARRAY(f->arena, char, f->csv.columns);
-    t->header = f->header;
-    t->columns = f->csv.columns;
-    return !same_name_twice(f) && choose_targets(f, t, use) && choose_features(f, t, use);
+    char *use = ARENA_ARRAY(f->arena, char, f->head.columns);
+    t->header = f->head.names;
+    t->columns = f->head.columns;
+    return !same_name_twice(f) && choose_targets(f, t, use) && choose_features(f, t, use) &&
+           learn_columns(f, t);
 }
 
 Table *table_learn(Arena *arena, Diag *diag, const TableSource *source)
 {
     File f = {.arena = arena, .diag = diag, .source = source};
     Table *t = ARENA_NEW(arena, Table);
-    bool ok = open_csv(&f) && learn(&f, t);
+    bool ok = open_file(&f) && learn(&f, t);
+    nc_header_close(&f.head);
     nc_csv_close(&f.csv);
     return ok ? t : NULL;
+}
+
+void table_note_missing(Diag *diag, const Table *t, const TableSource *source)
+{
+    for (int i = 0; i < t->features_count; i++) {
+        const TableColumn *c = &t->features[i];
+        if (!c->missing)
+            continue;
+        const char *instead =
+            c->category ? "read as none of its categories"
+                        : arena_printf(diag->arena, "read as the column's mean, %.9g", c->mean);
+        diag_note(diag, source->loc, "%s: %lld missing value%s of column '%s' %s %s", source->path,
+                  (long long)c->missing, c->missing == 1 ? "" : "s", c->name,
+                  c->missing == 1 ? "is" : "are", instead);
+    }
 }
 
 /* ---- reading by a table ------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  * initial values, where gradients may vanish; inputs are random, targets such as the loss asks for.
  * Where the loss has a kink within a step (relu), another step width decides. */
 #include "cli/results.h"
+#include "fit.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -92,7 +93,7 @@ static void fill_target(Check *c, int i)
 {
     const struct nc_port *port = &c->job->nc->targets[i];
     double *data = new_array(c, port, &c->samples.targets[i]);
-    int64_t n = ROWS * port->elements, classes = sparse_classes(c->job->nc, i);
+    int64_t n = ROWS * port->elements, classes = nc_sparse_classes(c->job->nc, i);
     const float *u = uniform(c, n);
     for (int64_t k = 0; k < n; k++)
         data[k] = classes ? floor((double)classes * (double)u[k]) : 0.1 + 0.8 * (double)u[k];

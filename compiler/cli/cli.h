@@ -175,8 +175,6 @@ bool pictures_of_path(Job *job, const char *path, const struct nc_port *port, st
 /* parts.c: keeps the rows that data.validation_split or data.fold means; notes the training data's moments. */
 bool samples_take_part(Job *job, const DataSource *source, Samples *samples);
 bool samples_measure(Job *job, const Samples *samples);
-/* The number of classes where target k is a class number, else 0. */
-int64_t sparse_classes(const struct nc_model *model, int target);
 
 /* show.c: after training, how the test samples were classified. */
 void show_results(Job *job, const Samples *test, int64_t count);

@@ -99,13 +99,14 @@ bool samples_take_part(Job *job, const DataSource *source, Samples *s)
         return diag_error(job->diag, source->loc, "%s leaves no rows for %s",
                           job->model->fold[1] ? "fold" : "validation_split",
                           !kept == !mark ? "training" : "validation");
+    struct nc_error err;
     bool good = true;
-    for (int i = 0; i < s->inputs_count; i++)
-        good = nc_array_pick(&s->inputs[i], rows, kept) == 0 && good;
-    for (int i = 0; i < s->targets_count; i++)
-        good = nc_array_pick(&s->targets[i], rows, kept) == 0 && good;
+    for (int i = 0; i < s->inputs_count && good; i++)
+        good = nc_array_pick(&s->inputs[i], rows, kept, &err) == 0;
+    for (int i = 0; i < s->targets_count && good; i++)
+        good = nc_array_pick(&s->targets[i], rows, kept, &err) == 0;
     s->samples.count = kept;
-    return good || diag_error(job->diag, source->loc, "out of memory for validation_split");
+    return good || diag_error(job->diag, source->loc, "validation_split: %s", err.message);
 }
 
 /* ---- data.standardise -------------------------------------------------------------------------- */

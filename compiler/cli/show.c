@@ -1,6 +1,7 @@
 /* What a classifier does, to look at: a confusion matrix, and samples drawn as text with the class
  * each was taken for. */
 #include "cli/results.h"
+#include "fit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ typedef struct {
 static bool is_classifier(const struct nc_model *model)
 {
     return model->targets_count == 1 && model->predict.outputs_count == 1 &&
-           sparse_classes(model, 0) > 1;
+           nc_sparse_classes(model, 0) > 1;
 }
 
 static bool shows_pictures(const struct nc_model *model)
@@ -162,7 +163,7 @@ void show_results(Job *job, const Samples *test, int64_t count)
     }
     Gallery g = {.samples = test,
                  .rows = test->samples.count,
-                 .classes = sparse_classes(job->nc, 0),
+                 .classes = nc_sparse_classes(job->nc, 0),
                  .probability = results.pointers[0],
                  .names = results_classes(job, 0)};
     count = count < g.rows ? count : g.rows;

@@ -98,8 +98,9 @@ void nc_array_gather(const struct nc_array *array, const uint32_t *index, long n
 int nc_array_read(const struct nc_array *array, const uint32_t *index, long n, void *out,
                   size_t real_bytes, const struct nc_env *env, struct nc_error *err);
 
-/* Keeps those rows, in that order. -1 where there is no memory. */
-int nc_array_pick(struct nc_array *array, const uint32_t *rows, int64_t count);
+/* Keeps those rows, in that order. -1 with err where there is no room. */
+int nc_array_pick(struct nc_array *array, const uint32_t *rows, int64_t count,
+                  struct nc_error *err);
 
 /* A tensor to write: row-major float32. */
 struct nc_named {

@@ -2,9 +2,10 @@
  * http://yann.lecun.com/exdb/mnist
  *
  * A plain file is mapped. A gzipped one is inflated once into a file of the cache folder, which is
- * mapped from then on; where no cache can be written, into memory. The sizes in the idx header say
+ * mapped from then on; where no cache can be written, into a spool. The sizes in the idx header say
  * how much that may be, and nothing is reserved before they have been found plausible. */
 #include "data/file.h"
+#include "data/spool.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -177,11 +178,13 @@ static int inflate_end(struct gzip *g, struct nc_error *err)
     return got ? nc_fail(err, g->path, "trailing bytes after the idx data") : 0;
 }
 
-/* Where inflated data goes: a mapped file of the cache that is yet to get its name, or memory. */
+/* Where inflated data goes: a mapped file of the cache that is yet to get its name, or, without the
+ * header, a spool. */
 struct target {
     unsigned char *bytes;
     size_t size;
-    char *temporary; /* NULL: memory */
+    char *temporary; /* NULL: a spool */
+    struct nc_spool spool;
 };
 
 static int map_target(struct target *t)
@@ -199,45 +202,69 @@ static int map_target(struct target *t)
     return 0;
 }
 
-static int open_target(struct target *t, const char *cached, const char *path, struct nc_error *err)
+static void open_target(struct target *t, const char *cached, const char *path)
 {
     struct nc_error ignored;
+    nc_spool_open(&t->spool, path);
     if (cached[0])
         t->temporary = nc_file_temporary(cached, &ignored);
-    if (t->temporary && map_target(t) == 0)
-        return 0;
-    if (t->temporary) {
-        unlink(t->temporary);
-        free(t->temporary);
-        t->temporary = NULL;
-    }
-    t->bytes = malloc(t->size);
-    return t->bytes ? 0 : nc_fail(err, path, "out of memory for %zu inflated bytes", t->size);
+    if (!t->temporary || map_target(t) == 0)
+        return;
+    unlink(t->temporary);
+    free(t->temporary);
+    t->temporary = NULL;
 }
 
-/* Hands the bytes to out. A mapping outlives its file's name, so a failure to publish is none. */
-static void keep_target(struct target *t, const char *cached, struct nc_array *out)
+/* Hands the data behind the header to out. A mapping outlives its file's name, so a failure to
+ * publish is none. */
+static int keep_target(struct target *t, size_t header, const char *cached, struct nc_array *out,
+                       struct nc_error *err)
 {
     struct nc_error ignored;
-    if (!t->temporary) {
-        out->block = t->bytes;
-        return;
-    }
+    if (!t->temporary)
+        return nc_spool_end(&t->spool, out, err);
     nc_file_publish(t->temporary, cached, 0, &ignored);
     mprotect(t->bytes, t->size, PROT_READ);
+    out->data = t->bytes + header;
     out->map = t->bytes;
     out->map_bytes = t->size;
+    return 0;
 }
 
-static void drop_target(struct target *t)
+static int drop_target(struct target *t)
 {
     if (t->temporary) {
         munmap(t->bytes, t->size);
         unlink(t->temporary);
         free(t->temporary);
-    } else {
-        free(t->bytes);
     }
+    nc_spool_drop(&t->spool);
+    return -1;
+}
+
+static int inflate_to_spool(struct gzip *g, struct nc_spool *spool, size_t size,
+                            struct nc_error *err)
+{
+    enum { CHUNK = 1 << 16 };
+    unsigned char *chunk = malloc(CHUNK);
+    int result = chunk ? 0 : nc_fail(err, g->path, "out of memory");
+    while (size > 0 && result == 0) {
+        size_t bytes = at_most(size, CHUNK);
+        result = inflate_exactly(g, chunk, bytes, err);
+        if (result == 0)
+            result = nc_spool_add(spool, chunk, bytes, err);
+        size -= bytes;
+    }
+    free(chunk);
+    return result;
+}
+
+static int inflate_data(struct gzip *g, struct target *t, size_t header, struct nc_error *err)
+{
+    size_t bytes = t->size - header;
+    int result = t->temporary ? inflate_exactly(g, t->bytes + header, bytes, err)
+                              : inflate_to_spool(g, &t->spool, bytes, err);
+    return result == 0 ? inflate_end(g, err) : -1;
 }
 
 static int inflate_idx(struct gzip *g, const char *cached, struct nc_array *out,
@@ -255,16 +282,12 @@ static int inflate_idx(struct gzip *g, const char *cached, struct nc_array *out,
         return nc_fail(err, g->path, "truncated: %zu bytes of gzip cannot hold %lld bytes of data",
                        file_bytes, (long long)bytes);
     struct target t = {.size = length + (size_t)bytes};
-    if (open_target(&t, cached, g->path, err) != 0)
-        return -1;
-    memcpy(t.bytes, header, length);
-    if (inflate_exactly(g, t.bytes + length, (size_t)bytes, err) != 0 || inflate_end(g, err) != 0) {
-        drop_target(&t);
-        return -1;
-    }
-    out->data = t.bytes + length;
-    keep_target(&t, cached, out);
-    return 0;
+    open_target(&t, cached, g->path);
+    if (t.temporary)
+        memcpy(t.bytes, header, length);
+    if (inflate_data(g, &t, length, err) != 0)
+        return drop_target(&t);
+    return keep_target(&t, length, cached, out, err);
 }
 
 /* The first of the three places for cached files that the environment names, made where missing. */

@@ -1,6 +1,6 @@
 /* Arrays whose rows are made when they are asked for: read by many threads at once, and cut down to
  * some of their rows. */
-#include "data/array.h"
+#include "data/spool.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -101,20 +101,30 @@ static int pick_made(struct nc_array *array, const uint32_t *rows, int64_t count
     return 0;
 }
 
-int nc_array_pick(struct nc_array *array, const uint32_t *rows, int64_t count)
+static int pick_held(const struct nc_array *array, const uint32_t *rows, int64_t count,
+                     struct nc_array *out, struct nc_error *err)
 {
     size_t row_bytes = (size_t)array->row_elements * nc_dtype_size(array->dtype);
+    struct nc_spool spool;
+    int result = 0;
+    nc_spool_open(&spool, NULL);
+    for (int64_t i = 0; i < count && result == 0; i++)
+        result = nc_spool_add(&spool, array->data + (size_t)rows[i] * row_bytes, row_bytes, err);
+    if (result == 0)
+        result = nc_spool_end(&spool, out, err);
+    nc_spool_drop(&spool);
+    return result;
+}
+
+int nc_array_pick(struct nc_array *array, const uint32_t *rows, int64_t count, struct nc_error *err)
+{
     if (array->maker)
-        return pick_made(array, rows, count);
-    unsigned char *block = malloc((size_t)count * row_bytes + 1);
-    if (!block)
-        return -1;
-    for (int64_t i = 0; i < count; i++)
-        memcpy(block + (size_t)i * row_bytes, array->data + (size_t)rows[i] * row_bytes, row_bytes);
+        return pick_made(array, rows, count) == 0 ? 0 : nc_fail(err, NULL, "out of memory");
     struct nc_array copy = *array;
     copy.shape[0] = count;
-    copy.data = copy.block = block;
-    copy.map = NULL;
+    copy.map = copy.block = NULL;
+    if (pick_held(array, rows, count, &copy, err) != 0)
+        return -1;
     nc_array_close(array);
     *array = copy;
     return 0;

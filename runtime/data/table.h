@@ -16,6 +16,7 @@ struct nc_column {
     int category;        /* a text, or one of a target's classes */
     const char **values; /* sorted: numbers by value, else by bytes; NULL: none or too many */
     int values_count;
+    int by_value;       /* they are numbers */
     double mean;        /* numeric: what stands for missing values */
     const char *output; /* target: of the model; NULL: the only one */
     /* Known to who learnt it from the training file */
@@ -51,8 +52,6 @@ struct nc_table_file {
  * before are to be closed. */
 int nc_table_read(const struct nc_table *table, const struct nc_table_file *file,
                   struct nc_table_part *parts, int parts_count, struct nc_error *err);
-/* A first row of texts only, or with a text above numbers, is a header. */
-int nc_table_looks_headed(const struct nc_csv *csv);
 
 /* Zeroed memory that lives as long as what is put into it. */
 typedef void *nc_table_memory(void *context, size_t bytes);

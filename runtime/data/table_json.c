@@ -20,14 +20,17 @@ static char *read_text(const struct reader *r, const json_t *value)
 static int read_values(const struct reader *r, const json_t *list, struct nc_column *c)
 {
     size_t count = json_array_size(list);
+    double ignored;
     if (!count)
         return 0;
+    c->by_value = 1;
     c->values =
         count > NC_MOST_CATEGORIES ? NULL : r->memory(r->context, count * sizeof *c->values);
     for (size_t i = 0; c->values && i < count; i++) {
         c->values[i] = read_text(r, json_array_get(list, i));
         if (!c->values[i])
             return -1;
+        c->by_value &= nc_csv_number(c->values[i], &ignored);
         c->values_count++;
     }
     return c->values ? 0 : -1;

@@ -3,9 +3,10 @@
  *
  * What the archive declares is checked before anything is reserved: a member's size against its
  * packed size, then against its npy header. Reading on to the member's end makes libzip compare
- * the CRC. */
+ * the CRC. Members larger than memory go through a spool. */
 #include "data/npz.h"
 #include "data/npy.h"
+#include "data/spool.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include <zip.h>
 
 enum { DEFLATE_RATIO = 1032, NPY_HEADER_LIMIT = 1 << 20 };
-#define MEMBER_LIMIT ((uint64_t)16 << 30)
+#define MEMBER_LIMIT ((uint64_t)1 << 40)
 
 static zip_t *open_archive(const char *path, int flags, struct nc_error *err)
 {
@@ -86,8 +87,8 @@ static int check_packing(const zip_stat_t *info, struct member *m, struct nc_err
         return nc_fail(err, m->path, "%s: packing method %d is not supported", m->name,
                        info->comp_method);
     if (info->size > MEMBER_LIMIT)
-        return nc_fail(err, m->path, "%s declares %llu bytes; at most 16 GiB are supported",
-                       m->name, (unsigned long long)info->size);
+        return nc_fail(err, m->path, "%s declares %llu bytes; at most 1 TiB are supported", m->name,
+                       (unsigned long long)info->size);
     struct stat archive;
     if (stat(m->path, &archive) != 0 || info->comp_size > (uint64_t)archive.st_size)
         return nc_fail(err, m->path, "%s is packed in more bytes than the file has", m->name);
@@ -173,21 +174,36 @@ static int read_header(struct member *m, struct nc_array *out, struct nc_error *
     return result;
 }
 
+/* All of the data, which are then read to their end so that the CRC is looked at. */
+static int read_data(struct member *m, struct nc_spool *spool, uint64_t bytes, struct nc_error *err)
+{
+    enum { CHUNK = 1 << 16 };
+    unsigned char *chunk = malloc(CHUNK);
+    int result = chunk ? 0 : nc_fail(err, m->path, "out of memory");
+    while (bytes > 0 && result == 0) {
+        size_t size = bytes < CHUNK ? (size_t)bytes : CHUNK;
+        result = read_bytes(m, chunk, size, err);
+        if (result == 0)
+            result = nc_spool_add(spool, chunk, size, err);
+        bytes -= size;
+    }
+    free(chunk);
+    return result == 0 ? read_end(m, err) : -1;
+}
+
 static int read_member(struct member *m, struct nc_array *out, struct nc_error *err)
 {
+    struct nc_spool spool;
     if (read_header(m, out, err) != 0)
         return -1;
-    size_t bytes = (size_t)out->shape[0] * (size_t)out->row_elements * nc_dtype_size(out->dtype);
-    unsigned char *block = malloc(bytes);
-    if (!block)
-        return nc_fail(err, m->path, "%s: out of memory for %zu bytes", m->name, bytes);
-    if (read_bytes(m, block, bytes, err) != 0 || read_end(m, err) != 0) {
-        free(block);
-        return -1;
-    }
-    out->block = block;
-    out->data = block;
-    return 0;
+    uint64_t bytes =
+        (uint64_t)out->shape[0] * (uint64_t)out->row_elements * nc_dtype_size(out->dtype);
+    nc_spool_open(&spool, m->path);
+    int result = read_data(m, &spool, bytes, err);
+    if (result == 0)
+        result = nc_spool_end(&spool, out, err);
+    nc_spool_drop(&spool);
+    return result;
 }
 
 static int open_npz(struct nc_array *out, const char *path, const char *member,

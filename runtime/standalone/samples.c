@@ -23,17 +23,6 @@ static int port_of(struct nc_run *r, const char *text, const struct nc_port *por
                       : nc_run_complain(r, "%s: say which of %d it is, as NAME=FILE", text, count);
 }
 
-static int fit_target(struct nc_run *r, int k, const char *path, struct nc_error *err)
-{
-    const struct nc_port *port = &r->model.targets[k];
-    int64_t classes = nc_sparse_classes(&r->model, k);
-    if (r->s->one_hot && nc_fit_one_hot(&r->targets[k], port, path, err) != 0)
-        return -1;
-    if (nc_fit_shape(&r->targets[k], port, path, err) != 0)
-        return -1;
-    return classes ? nc_fit_labels(&r->targets[k], classes, path, err) : 0;
-}
-
 static int open_side(struct nc_run *r, int is_target)
 {
     const struct nc_files *files = is_target ? &r->options.targets : &r->options.inputs;
@@ -49,9 +38,10 @@ static int open_side(struct nc_run *r, int is_target)
         if (arrays[at].rank)
             return nc_run_complain(r, "'%s' is given twice", ports[at].name);
         const struct nc_table *table = r->table_json && !is_target ? &r->table : NULL;
+        const struct nc_fit fit = {&ports[at], is_target ? "target" : "input", path};
         if (nc_open_samples(&arrays[at], path, &ports[at], table, &err) != 0 ||
-            (is_target ? fit_target(r, at, path, &err)
-                       : nc_fit_shape(&arrays[at], &ports[at], path, &err)) != 0)
+            (is_target ? nc_fit_target(&arrays[at], &fit, &r->model, at, r->s->one_hot, &err)
+                       : nc_fit_shape(&arrays[at], &fit, &err)) != 0)
             return nc_run_fault(r, &err);
         if (!r->samples.count)
             r->samples.count = arrays[at].shape[0];
@@ -83,14 +73,16 @@ static int open_table(struct nc_run *r, const char *path)
     int result = nc_table_read(&r->table, &file, parts, count + 1, &err);
     r->inputs[0] = parts[0].array;
     nc_shape_rows(&r->inputs[0], &r->model.inputs[0]);
+    const struct nc_fit x = {&r->model.inputs[0], "input", path};
     if (result == 0)
-        result = nc_fit_shape(&r->inputs[0], &r->model.inputs[0], path, &err);
+        result = nc_fit_shape(&r->inputs[0], &x, &err);
     r->samples.count = r->inputs[0].shape[0];
     for (int i = 0; i < count; i++) {
         r->targets[i] = parts[i + 1].array;
-        nc_shape_rows(&r->targets[i], &r->model.targets[i]);
+        const struct nc_fit y = {&r->model.targets[i], "target", path};
+        nc_shape_rows(&r->targets[i], y.port);
         if (result == 0)
-            result = fit_target(r, i, path, &err);
+            result = nc_fit_target(&r->targets[i], &y, &r->model, i, r->s->one_hot, &err);
     }
     free(parts);
     return result == 0 ? 0 : nc_run_fault(r, &err);
@@ -111,9 +103,11 @@ static const char *table_named(const struct nc_run *r)
 static int draw_digits(struct nc_run *r, long count, unsigned seed)
 {
     struct nc_error err;
+    const struct nc_fit x = {&r->model.inputs[0], "input", NULL};
+    const struct nc_fit y = {&r->model.targets[0], "target", NULL};
     if (nc_digits_make(&r->inputs[0], &r->targets[0], count, seed, &err) != 0 ||
-        nc_fit_shape(&r->inputs[0], &r->model.inputs[0], NULL, &err) != 0 ||
-        fit_target(r, 0, NULL, &err) != 0)
+        nc_fit_shape(&r->inputs[0], &x, &err) != 0 ||
+        nc_fit_target(&r->targets[0], &y, &r->model, 0, r->s->one_hot, &err) != 0)
         return nc_run_fault(r, &err);
     r->samples.count = count;
     return 0;

@@ -24,7 +24,7 @@ cd "$folder" || exit 2
 
 runtime=$root/runtime
 "${CC:-cc}" -std=c11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -I"$runtime" "$here/probe.c" \
-    "$runtime"/data/{array,file,idx,npy}.c -ljansson -lz -lm -o probe || exit 2
+    "$runtime"/data/{array,file,idx,npy,spool}.c -ljansson -lz -lm -o probe || exit 2
 
 # ---- checks ---------------------------------------------------------------------------------------
 

@@ -10,22 +10,24 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Every field, and the table's own promises. */
-static void touch(struct nc_csv *csv, size_t size)
+/* Every field, and the rows' own promises. */
+static int64_t touch(struct nc_csv *csv, size_t size)
 {
+    struct nc_error err;
     double value;
-    if (csv->rows < 1 || csv->columns < 1)
-        abort();
-    for (int64_t row = 0; row < csv->rows; row++) {
-        if (csv->lines[row] < 1 || (row && csv->lines[row] <= csv->lines[row - 1]))
+    int64_t line = 0, rows = 0;
+    nc_csv_rewind(csv);
+    for (; nc_csv_next(csv, &err) > 0; rows++) {
+        if (csv->line <= line || csv->row != rows || csv->columns < 1)
             abort();
+        line = csv->line;
         for (int k = 0; k < csv->columns; k++) {
-            const char *field = nc_csv_at(csv, row, k);
+            const char *field = nc_csv_at(csv, k);
             if (strlen(field) > size || (nc_csv_missing(field) && nc_csv_number(field, &value)))
                 abort();
         }
     }
-    nc_csv_close(csv);
+    return rows;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,8 +41,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < 4; i++) {
         struct nc_csv csv;
         struct nc_error err;
-        if (nc_csv_open(&csv, path, separators[i], &err) == 0)
-            touch(&csv, size);
+        if (nc_csv_open(&csv, path, separators[i], &err) != 0)
+            continue;
+        int64_t rows = touch(&csv, size);
+        if (rows < 1 || touch(&csv, size) != rows)
+            abort();
+        nc_csv_close(&csv);
     }
     close(fd);
     return 0;

@@ -141,5 +141,30 @@ printf '0.5,0.1\n' >new.csv
 "$netcc" predict spiral.yaml --weights spiral/weights.safetensors --input new.csv >out 2>err
 same "names from the spec" "$(grep -c ' [abc]$' out)" 1
 
+# ---- more than memory -----------------------------------------------------------------------------
+
+# A file of 9.6 MB whose parsed values need 4.8 MB, under a limit that leaves too little for either
+awk 'BEGIN { print "a,b,c,d,e,f,g,h,i,j,k,y"; for (n = 0; n < 100000; n++) { x = (n * 7919) % 10007 / 10007;
+     printf "%.5f,%.5f,%.5f,%.5f,%.5f,%.5f,%.5f,%.5f,%.5f,%.5f,%.5f,%.5f\n",
+     x, x * x, 1 - x, x / 2, x / 3, x / 4, x / 5, x / 6, x / 7, x / 8, x / 9, 2 * x } }' >big.csv
+cat >big.yaml <<'END'
+layers: [dense: {units: 1, name: y}]
+train: {loss: mse, optimizer: {adam: {learning_rate: 0.1}}, epochs: 1, batch_size: 256}
+data: {train: {csv: {file: big.csv, target: y}}, standardise: true, validation_split: 0.1}
+END
+big() { # OUT: trains with 12 MB of data memory
+    (ulimit -d 12000 && "$netcc" train big.yaml --threads 1 --backend tcc --out "$1" --json) >out 2>err
+}
+NETCC_SPOOL_BYTES=1000000 big mapped || fail "larger than memory" "train fails"
+holds "larger than memory" "$(field out val_loss)" 'v < 0.01'
+NETCC_SPOOL_BYTES=100000000 big held && fail "the limit limits" "train does not fail"
+case $(head -n 1 err) in
+    *"out of memory"*) ok "the limit limits" ;;
+    *) fail "the limit limits" "another message" ;;
+esac
+"$netcc" train big.yaml --out held --quiet >out 2>err
+cmp -s mapped/weights.safetensors held/weights.safetensors && ok "mapped or held, the same weights" ||
+    fail "mapped or held, the same weights" "they differ"
+
 echo "table: $passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "data/array.h"
+#include "data/spool.h"
 
 static char folder[64];
 static struct nc_error err;
@@ -216,6 +217,9 @@ static void gz_without_cache(void **state)
     size_t size = gzip(IDX_BYTES, 18, packed, sizeof packed);
     setenv("NETCC_CACHE", "/dev/null/none", 1);
     expect_gzipped(put("b.gz", packed, size), 0);
+    setenv("NETCC_SPOOL_BYTES", "5", 1);
+    expect_gzipped(put("b.gz", packed, size), 1);
+    unsetenv("NETCC_SPOOL_BYTES");
     setenv("NETCC_CACHE", folder, 1);
 }
 
@@ -435,6 +439,17 @@ static void need_plugin(void)
 
 static const struct nc_named two[2] = {{"dense/kernel", 2, {2, 3}, six}, {"loss", 0, {0}, six}};
 
+static void expect_spooled(const char *path)
+{
+    struct nc_array a;
+    setenv("NETCC_SPOOL_BYTES", "8", 1);
+    assert_int_equal(nc_npz_open(&a, path, "dense/kernel", &err), 0);
+    unsetenv("NETCC_SPOOL_BYTES");
+    assert_non_null(a.map);
+    expect(&a, six_wide, 6);
+    nc_array_close(&a);
+}
+
 static void npz_round_trip(void **state)
 {
     (void)state;
@@ -449,6 +464,7 @@ static void npz_round_trip(void **state)
         expect(&a, six_wide, 6);
         nc_array_close(&a);
     }
+    expect_spooled(path);
     char **names;
     int count;
     assert_int_equal(nc_npz_names(path, &names, &count, &err), 0);
@@ -631,6 +647,57 @@ static void digits_repeat(void **state)
     refused(nc_digits_make(&images, &labels, INT64_MAX / 2, 1, &err), "memory");
 }
 
+/* The numbers 0, 1, ... as rows of `width`, through a spool that keeps `most` bytes in memory. */
+static void spool_rows(int rows, int width, const char *most, int mapped)
+{
+    struct nc_array a = {0};
+    struct nc_spool spool;
+    int32_t row[64], next = 0;
+    setenv("NETCC_SPOOL_BYTES", most, 1);
+    nc_spool_open(&spool, "rows");
+    for (int i = 0; i < rows; i++) {
+        for (int k = 0; k < width; k++)
+            row[k] = next++;
+        assert_int_equal(nc_spool_add(&spool, row, (size_t)width * sizeof *row, &err), 0);
+    }
+    assert_int_equal(nc_spool_end(&spool, &a, &err), 0);
+    unsetenv("NETCC_SPOOL_BYTES");
+    assert_int_equal(a.map != NULL, mapped);
+    for (int32_t i = 0; i < next; i++)
+        assert_memory_equal(a.data + (size_t)i * sizeof i, &i, sizeof i);
+    nc_array_close(&a);
+}
+
+static void spool_sizes(void **state)
+{
+    (void)state;
+    spool_rows(0, 1, "100", 0);
+    spool_rows(25, 1, "100", 0);
+    spool_rows(26, 1, "100", 1);
+    spool_rows(1, 64, "0", 1);
+    spool_rows(100000, 7, "1000000", 1);
+    spool_rows(100000, 7, "2800000", 0);
+}
+
+static void spool_refusals(void **state)
+{
+    (void)state;
+    struct nc_spool spool;
+    const char *folder_before = getenv("TMPDIR");
+    char saved[512];
+    snprintf(saved, sizeof saved, "%s", folder_before ? folder_before : "");
+    setenv("TMPDIR", "/nowhere", 1);
+    setenv("NETCC_SPOOL_BYTES", "3", 1);
+    nc_spool_open(&spool, "rows");
+    refused(nc_spool_add(&spool, "abcd", 4, &err), "/nowhere");
+    nc_spool_drop(&spool);
+    unsetenv("NETCC_SPOOL_BYTES");
+    if (folder_before)
+        setenv("TMPDIR", saved, 1);
+    else
+        unsetenv("TMPDIR");
+}
+
 static void messages_are_tame(void **state)
 {
     (void)state;
@@ -674,6 +741,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(npz_plugin_missing), cmocka_unit_test(real_mnist),
         cmocka_unit_test(real_npy),           cmocka_unit_test(real_npz),
         cmocka_unit_test(gather_bytes),       cmocka_unit_test(digits_repeat),
+        cmocka_unit_test(spool_sizes),        cmocka_unit_test(spool_refusals),
         cmocka_unit_test(messages_are_tame),
     };
     if (argc > 1 && strcmp(argv[1], "without-plugin") == 0)

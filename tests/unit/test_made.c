@@ -98,8 +98,8 @@ static void rows_are_picked(void **state)
     struct nc_error err;
     float out[2 * WIDTH];
     (void)state;
-    assert_int_equal(nc_array_pick(&a, (uint32_t[]){5, 9, 30}, 3), 0);
-    assert_int_equal(nc_array_pick(&a, (uint32_t[]){2, 0}, 2), 0);
+    assert_int_equal(nc_array_pick(&a, (uint32_t[]){5, 9, 30}, 3, &err), 0);
+    assert_int_equal(nc_array_pick(&a, (uint32_t[]){2, 0}, 2, &err), 0);
     assert_int_equal(a.shape[0], 2);
     assert_int_equal(nc_array_read(&a, (uint32_t[]){0, 1}, 2, out, sizeof *out, NULL, &err), 0);
     assert_float_equal(out[0], 90, 0);
@@ -116,7 +116,7 @@ static void rows_in_memory_are_picked(void **state)
     struct nc_error err;
     float out[4];
     (void)state;
-    assert_int_equal(nc_array_pick(&a, (uint32_t[]){2, 0}, 2), 0);
+    assert_int_equal(nc_array_pick(&a, (uint32_t[]){2, 0}, 2, &err), 0);
     assert_int_equal(nc_array_read(&a, (uint32_t[]){0, 1}, 2, out, sizeof *out, NULL, &err), 0);
     assert_memory_equal(out, ((float[]){5, 6, 1, 2}), sizeof out);
     nc_array_close(&a);
