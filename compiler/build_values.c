@@ -1,7 +1,8 @@
 /* The text of a block at one of its uses: a copy of the block's tree in which every scalar with a $
  * has become what its parameters make of it. `$filters` alone is the argument, whatever its kind; more
  * than that is arithmetic (`4 * $filters`, `$stride > 1`), whose result is a number, or true or false
- * where it is a comparison. The copy's Locs lead to the block and from there to the use. */
+ * where it is a comparison. Where names of its own stand in the text, the arguments are put between
+ * them: `block$number`, `x * $scale`. The copy's Locs lead to the block and from there to the use. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "build.h"
 #include "expr.h"
 
-enum { MOST_NODES = 200000, LONGEST_EXPRESSION = 200 };
+enum { MOST_NODES = 200000, LONGEST_EXPRESSION = 200, LONGEST_TEXT = 2000 };
 
 /* Parameters */
 
@@ -110,6 +111,65 @@ static const char *number_text(Arena *arena, double x)
     return strtod(text, NULL) == x ? text : arena_printf(arena, "%.17g", x);
 }
 
+static const char *skip_word(const char *at)
+{
+    while (is_name_character(*at))
+        at++;
+    return at;
+}
+
+/* Does the text hold names that are neither parameters nor functions? */
+static bool has_own_names(const char *text)
+{
+    while (*text) {
+        const char *end = skip_word(text + 1);
+        size_t length = (size_t)(end - text);
+        if (isdigit((unsigned char)*text) || *text == '.') {
+            char *number;
+            strtod(text, &number);
+            end = number > text ? number : end;
+        } else if (isalpha((unsigned char)*text) || *text == '_') {
+            bool truth = (length == 4 && !strncmp(text, "true", 4)) ||
+                         (length == 5 && !strncmp(text, "false", 5));
+            if (!truth && end[strspn(end, " ")] != '(')
+                return true;
+        } else if (*text != '$') {
+            end = text + 1;
+        }
+        text = end;
+    }
+    return false;
+}
+
+static Yaml *insert_parameters(Build *build, const BlockUse *use, Yaml *node)
+{
+    Str out = str_new(build->arena);
+    const char *rest = node->text, *at, *end;
+    Diag *unused = diag_new(build->arena);
+    for (; (at = strchr(rest, '$')); rest = end) {
+        const Yaml *value = find_parameter(build, use, node->loc, at, &end);
+        double number;
+        if (!value)
+            return NULL;
+        if (value->kind != YAML_SCALAR) {
+            diag_error(build->diag, node->loc, "'%s' needs a text or a number, found %s",
+                       node->text, yaml_describe(build->arena, value));
+            return NULL;
+        }
+        bool numeric = yaml_number(unused, value, "", &number);
+        str_addn(&out, rest, (size_t)(at - rest));
+        str_add(&out, numeric ? number_text(build->arena, number) : value->text);
+        if (out.length > LONGEST_TEXT) {
+            diag_error(build->diag, node->loc, "a text may have at most %d characters here",
+                       LONGEST_TEXT);
+            return NULL;
+        }
+    }
+    str_add(&out, rest);
+    node->text = out.text;
+    return node;
+}
+
 static Yaml *evaluate(Build *build, const BlockUse *use, Yaml *node)
 {
     const char *text = node->text;
@@ -142,7 +202,8 @@ static Yaml *scalar_in_use(Build *build, BlockUse *use, Yaml *node)
     if (!strchr(node->text, '$'))
         return node;
     if (!is_parameter(node->text))
-        return evaluate(build, use, node);
+        return has_own_names(node->text) ? insert_parameters(build, use, node)
+                                         : evaluate(build, use, node);
     const Yaml *value = find_parameter(build, use, node->loc, node->text, &end);
     if (!value)
         return NULL;

@@ -720,6 +720,26 @@ static void writes_blocks_out(void **state)
                       "  - concatenate: {from: [b2, c]}\n");
 }
 
+static void puts_arguments_into_texts(void **state)
+{
+    (void)state;
+    assert_same_model("input: [4]\n"
+                      "blocks:\n"
+                      "  scaled:\n"
+                      "    parameters: {scale: 1/4, kind: tanh}\n"
+                      "    layers:\n"
+                      "      - dense: {units: 4, name: in_$kind$index}\n"
+                      "      - expression: \"$kind(x) / $scale + 1e-1\"\n"
+                      "layers:\n"
+                      "  - scaled: {name: a, repeat: 2, first: {scale: 2}}\n",
+                      "input: [4]\n"
+                      "layers:\n"
+                      "  - dense: {units: 4, name: a_in_tanh0}\n"
+                      "  - expression: tanh(x) / 2 + 0.1\n"
+                      "  - dense: {units: 4, name: a_1_in_tanh1}\n"
+                      "  - expression: {value: tanh(x) / 0.25 + 0.1, name: a_1_expression}\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -746,6 +766,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(clips_gradients, setup, teardown),
         cmocka_unit_test_setup_teardown(repeats_layers, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_blocks_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(puts_arguments_into_texts, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
