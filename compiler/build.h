@@ -16,8 +16,9 @@ typedef struct {
     EntryKind kind;
     const Layer *layer; /* of an ENTRY_LAYER */
     const char *name;
-    const char *scope; /* names in `from` are SCOPE_name; NULL: they are whole */
-    Loc loc;           /* of the layer's kind in the spec */
+    const char *input;             /* of an ENTRY_BLOCK_INPUT: what the block calls it */
+    const struct NameScope *scope; /* what the names in `from` mean */
+    Loc loc;                       /* of the layer's kind in the spec */
     const AttrValue *attrs;
     bool trainable;
     bool needs_from;  /* it is the first of several inputs' readers */
@@ -25,6 +26,14 @@ typedef struct {
     Position *in;
     int inputs;
 } LayerSpec;
+
+/* Names inside one list of layers. */
+typedef struct NameScope {
+    const char *prefix; /* an entry is called PREFIX_name outside; NULL: no more than its name */
+    const char *const *inputs; /* a block's, by the names it has for them */
+    int inputs_count;
+    Position first_input;
+} NameScope;
 
 typedef struct {
     const Source *block, *use;
@@ -48,6 +57,7 @@ typedef struct {
     const Yaml *parameters; /* a map, null for what a use must give; or NULL */
     const char **inputs;
     int inputs_count;
+    bool prefix; /* names inside begin with that of the use */
     const Yaml *layers;
     bool open;   /* being written out: it cannot stand inside itself */
     bool used;   /* somewhere */
@@ -56,8 +66,8 @@ typedef struct {
 
 /* The list that an entry stands in: the spec's, or a block's at one use. */
 typedef struct {
-    const char *scope; /* name of the use; NULL: the spec's list */
-    BlockUse *use;     /* or NULL */
+    const NameScope *scope;
+    BlockUse *use; /* or NULL */
     bool trainable;
     int *seen; /* by kind of layer, then by block: those without a name so far */
 } Place;
@@ -147,7 +157,7 @@ bool check_blocks_used(Build *build);
 
 /* build_list.c: `layers` as a flat list of entries. */
 bool read_list(Build *build, const Place *place, const Yaml *list);
-Place place_new(Build *build, const char *scope, BlockUse *use, bool trainable);
+Place place_new(Build *build, const NameScope *scope, BlockUse *use, bool trainable);
 void add_entry(Build *build, LayerSpec entry);
 
 /* build_layers.c: `layers` and `outputs`. */

@@ -11,12 +11,13 @@
  *       - unit: {filters: 64, name: stage1, repeat: 3}
  *
  * A use has its layers under its own name, stage1_conv, and stands for the last of them. Names inside
- * are the block's own: it reads its inputs and nothing else of the spec. */
+ * are the block's own: it reads its inputs and nothing else of the spec. With `prefix: false` the names
+ * inside stand as they are, beside those around the use, and the use has none. */
 #include <string.h>
 
 #include "build.h"
 
-const char *const block_keys[] = {"parameters", "inputs", "layers", NULL};
+const char *const block_keys[] = {"parameters", "inputs", "prefix", "layers", NULL};
 
 static const char *const reserved[] = {"index", "true", "false", NULL};
 
@@ -74,7 +75,7 @@ static bool read_block_inputs(Build *build, const Yaml *value, Block *block)
 
 static bool read_block(Build *build, const YamlPair *pair)
 {
-    Block block = {.name = pair->key, .loc = pair->loc};
+    Block block = {.name = pair->key, .loc = pair->loc, .prefix = true};
     bool ok = check_name(build->diag, pair->loc, "the block", pair->key);
     if (record_find(&layers, pair->key))
         ok = diag_error(build->diag, pair->loc, "'%s' is a layer; a block needs another name",
@@ -84,6 +85,8 @@ static bool read_block(Build *build, const YamlPair *pair)
     ok = check_keys(build->diag, pair->value, "key", block_keys) && ok;
     ok = read_parameters(build, yaml_get(pair->value, "parameters"), &block) && ok;
     ok = read_block_inputs(build, yaml_get(pair->value, "inputs"), &block) && ok;
+    const Yaml *prefix = yaml_get(pair->value, "prefix");
+    ok = (!prefix || yaml_bool(build->diag, prefix, "prefix", &block.prefix)) && ok;
     block.layers = yaml_get(pair->value, "layers");
     if (!block.layers)
         ok = diag_error(build->diag, pair->loc, "block '%s' needs 'layers'", pair->key);
@@ -177,7 +180,13 @@ static bool check_arguments(Build *build, const Block *block, const Yaml *args)
 
 /* Uses */
 
-static bool add_inputs(Build *build, const Item *item, const char *name, int repetition)
+/* A name that no spec can write */
+static const char *hidden_name(Build *build)
+{
+    return arena_printf(build->arena, " %d", build->layers_count);
+}
+
+static bool add_inputs(Build *build, const Item *item, int repetition)
 {
     const Block *block = item->block;
     const Yaml *from = repetition ? NULL : item->from;
@@ -189,28 +198,40 @@ static bool add_inputs(Build *build, const Item *item, const char *name, int rep
                           block->name, block->inputs_count, block->inputs_count == 1 ? "" : "s",
                           given);
     for (int i = 0; i < given; i++)
-        add_entry(build,
-                  (LayerSpec){.kind = ENTRY_BLOCK_INPUT,
-                              .name = arena_printf(build->arena, "%s_%s", name, block->inputs[i]),
-                              .scope = item->place->scope,
-                              .loc = item->named.loc,
-                              .from = list ? from->items[i] : from});
+        add_entry(build, (LayerSpec){.kind = ENTRY_BLOCK_INPUT,
+                                     .name = hidden_name(build),
+                                     .input = block->inputs[i],
+                                     .scope = item->place->scope,
+                                     .loc = item->named.loc,
+                                     .from = list ? from->items[i] : from});
     return true;
+}
+
+static const NameScope *scope_in_use(Build *build, const Item *item, const char *name)
+{
+    const Block *block = item->block;
+    NameScope *scope = ARENA_NEW(build->arena, NameScope);
+    *scope = (NameScope){.prefix = block->prefix ? name : item->place->scope->prefix,
+                         .inputs = block->inputs,
+                         .inputs_count = block->inputs_count,
+                         .first_input = build->model->inputs_count + build->layers_count -
+                                        block->inputs_count};
+    return scope;
 }
 
 /* All that is inside, and the use as another name of its last layer. */
 static bool add_inside(Build *build, const Item *item, BlockUse *use, const char *name)
 {
     const Block *block = item->block;
-    Place place = place_new(build, name, use, item->trainable);
+    Place place = place_new(build, scope_in_use(build, item, name), use, item->trainable);
     int first = build->layers_count;
-    Yaml layers_here = *block->layers;
-    layers_here.loc = loc_in_use(build, use, layers_here.loc);
-    if (!read_list(build, &place, &layers_here))
+    Yaml list = *block->layers;
+    list.loc = loc_in_use(build, use, list.loc);
+    if (!read_list(build, &place, &list))
         return false;
     build->layers[first].needs_from = block->inputs_count > 1;
     add_entry(build, (LayerSpec){.kind = ENTRY_BLOCK,
-                                 .name = name,
+                                 .name = block->prefix ? name : hidden_name(build),
                                  .scope = item->place->scope,
                                  .loc = item->named.loc});
     return true;
@@ -235,10 +256,14 @@ bool use_block(Build *build, const Item *item, const Yaml *args, const char *nam
     block->used = true;
     if (block->open)
         return refuse_cycle(build, item);
+    if (!block->prefix && item->name)
+        return diag_error(build->diag, item->name->loc,
+                          "block '%s' has `prefix: false`, so that its uses have no name",
+                          block->name);
     if (block->faulty || !check_arguments(build, block, args))
         return false;
     set_parameter(build, &use, "index", index);
-    if (!set_parameters(build, item, args, &use) || !add_inputs(build, item, name, repetition))
+    if (!set_parameters(build, item, args, &use) || !add_inputs(build, item, repetition))
         return false;
     block->open = true;
     bool ok = add_inside(build, item, &use, name);

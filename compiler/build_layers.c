@@ -5,6 +5,8 @@
 
 #include "build.h"
 
+static const NameScope whole_names = {0}; /* of the spec's own list */
+
 Origin origin_of(const Build *build, Position position)
 {
     const Model *model = build->model;
@@ -68,20 +70,24 @@ static bool check_names(Build *build)
 
 /* Who reads whom */
 
-/* The name by which an entry of a scope knows a tensor, or NULL. */
-static const char *name_in_scope(const char *name, const char *scope)
+/* The name by which a list of layers knows a tensor, or NULL. */
+static const char *name_in_scope(const char *name, const NameScope *scope)
 {
-    size_t length = scope ? strlen(scope) : 0;
-    if (!scope)
+    if (*name == ' ')
+        return NULL;
+    if (!scope->prefix)
         return name;
-    return !strncmp(name, scope, length) && name[length] == '_' ? name + length + 1 : NULL;
+    size_t length = strlen(scope->prefix);
+    return !strncmp(name, scope->prefix, length) && name[length] == '_' ? name + length + 1 : NULL;
 }
 
-static bool unknown_name(Build *build, const Yaml *value, const char *what, const char *scope,
+static bool unknown_name(Build *build, const Yaml *value, const char *what, const NameScope *scope,
                          Position end)
 {
     const char **names = NULL;
     int count = 0;
+    for (int i = 0; i < scope->inputs_count; i++)
+        ARENA_PUSH(build->arena, names, count, scope->inputs[i]);
     for (Position p = 0; p < end; p++) {
         const char *name = name_in_scope(origin_of(build, p).name, scope);
         if (name)
@@ -90,13 +96,25 @@ static bool unknown_name(Build *build, const Yaml *value, const char *what, cons
     return diag_unknown(build->diag, value->loc, what, value->text, names, count);
 }
 
-static bool find_source(Build *build, const Yaml *value, const char *scope, Position reader,
+/* A block's inputs come before the layers of that name. */
+static Position find_in_scope(const Build *build, const NameScope *scope, const char *name)
+{
+    for (int i = 0; i < scope->inputs_count; i++) {
+        if (!strcmp(scope->inputs[i], name))
+            return scope->first_input + i;
+    }
+    if (scope->prefix)
+        name = arena_printf(build->arena, "%s_%s", scope->prefix, name);
+    return find_position(build, name);
+}
+
+static bool find_source(Build *build, const Yaml *value, const NameScope *scope, Position reader,
                         Position *out)
 {
     const char *name;
     if (!yaml_string(build->diag, value, "from", &name))
         return false;
-    *out = find_position(build, scope ? arena_printf(build->arena, "%s_%s", scope, name) : name);
+    *out = find_in_scope(build, scope, name);
     if (*out < 0)
         return unknown_name(build, value, "layer or input", scope, reader);
     if (*out < reader)
@@ -231,7 +249,7 @@ static bool read_output(Build *build, const Yaml *value)
         return false;
     Position p = find_position(build, name);
     if (p < 0)
-        return unknown_name(build, value, "layer", NULL, positions_count(build));
+        return unknown_name(build, value, "layer", &whole_names, positions_count(build));
     if (!check_output(build, value, p))
         return false;
     for (int i = 0; i < model->outputs_count; i++) {
@@ -284,7 +302,7 @@ static bool check_block_inputs_read(Build *build)
         const LayerSpec *spec = &build->layers[i];
         if (spec->kind == ENTRY_BLOCK_INPUT && !read[build->model->inputs_count + i])
             ok = diag_error(build->diag, spec->loc, "nothing in the block reads input '%s'",
-                            spec->name);
+                            spec->input);
     }
     return ok;
 }
@@ -319,6 +337,6 @@ bool read_layers(Build *build)
         return diag_error(build->diag, build->model->spec->loc, "the spec needs 'layers'");
     if (!read_blocks(build))
         return false;
-    Place place = place_new(build, NULL, NULL, true);
+    Place place = place_new(build, &whole_names, NULL, true);
     return read_list(build, &place, list) && check_blocks_used(build) && connect(build);
 }

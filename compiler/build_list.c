@@ -37,7 +37,7 @@ void add_entry(Build *build, LayerSpec entry)
     ARENA_PUSH(build->arena, build->layers, build->layers_count, entry);
 }
 
-Place place_new(Build *build, const char *scope, BlockUse *use, bool trainable)
+Place place_new(Build *build, const NameScope *scope, BlockUse *use, bool trainable)
 {
     return (Place){scope, use, trainable,
                    ARENA_ARRAY(build->arena, int, layers.count + build->blocks_count)};
@@ -150,13 +150,13 @@ static const char *next_name(Build *build, const Item *item, const char *first, 
 /* The whole name of a repetition, or NULL after an error. */
 static const char *item_name(Build *build, const Item *item, int repetition)
 {
-    const char *name, *scope = item->place->scope;
+    const char *name, *prefix = item->place->scope->prefix;
     if (!item->name)
         name = numbered_name(build, item);
     else if (!yaml_string(build->diag, item->name, "name", &name) ||
              !(name = next_name(build, item, name, repetition)))
         return NULL;
-    name = scope ? arena_printf(build->arena, "%s_%s", scope, name) : name;
+    name = prefix ? arena_printf(build->arena, "%s_%s", prefix, name) : name;
     Loc loc = item->name ? item->name->loc : item->named.loc;
     return check_name(build->diag, loc, "the layer", name) ? name : NULL;
 }

@@ -720,6 +720,39 @@ static void writes_blocks_out(void **state)
                       "  - concatenate: {from: [b2, c]}\n");
 }
 
+static void leaves_names_whole(void **state)
+{
+    (void)state;
+    assert_same_model("input: [4]\n"
+                      "blocks:\n"
+                      "  bare:\n"
+                      "    parameters: {start: 1, number: $start + $index}\n"
+                      "    prefix: false\n"
+                      "    inputs: [x, y]\n"
+                      "    layers:\n"
+                      "      - dense: {units: 4, name: left_$number, from: x}\n"
+                      "      - add: {from: [left_$number, y], name: sum_$number}\n"
+                      "  pair:\n"
+                      "    layers:\n"
+                      "      - bare: {from: [input, input]}\n"
+                      "      - dense: {units: 4, name: top}\n"
+                      "      - bare: {from: [top, sum_1], start: 2}\n"
+                      "layers:\n"
+                      "  - pair: {name: a}\n"
+                      "  - bare: {from: [a, a_sum_1], start: 7}\n"
+                      "  - dense: {units: 2, from: sum_7}\n",
+                      "input: [4]\n"
+                      "layers:\n"
+                      "  - dense: {units: 4, name: a_left_1}\n"
+                      "  - add: {from: [a_left_1, input], name: a_sum_1}\n"
+                      "  - dense: {units: 4, name: a_top}\n"
+                      "  - dense: {units: 4, name: a_left_2}\n"
+                      "  - add: {from: [a_left_2, a_sum_1], name: a_sum_2}\n"
+                      "  - dense: {units: 4, name: left_7}\n"
+                      "  - add: {from: [left_7, a_sum_1], name: sum_7}\n"
+                      "  - dense: {units: 2, from: sum_7}\n");
+}
+
 static void puts_arguments_into_texts(void **state)
 {
     (void)state;
@@ -766,6 +799,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(clips_gradients, setup, teardown),
         cmocka_unit_test_setup_teardown(repeats_layers, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_blocks_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(leaves_names_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(puts_arguments_into_texts, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
