@@ -85,6 +85,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    bool left_out;
     Position position;
 } NamedPosition;
 

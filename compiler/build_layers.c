@@ -23,10 +23,19 @@ static int positions_count(const Build *build)
 
 /* Names */
 
+static bool is_left_out(const Build *build, Position p)
+{
+    int inputs = build->model->inputs_count;
+    return p >= inputs && build->layers[p - inputs].kind == ENTRY_LEFT_OUT;
+}
+
+/* Of entries with one name that which is not left out comes first. */
 static int compare_names(const void *a, const void *b)
 {
     const NamedPosition *left = a, *right = b;
     int order = strcmp(left->name, right->name);
+    if (!order)
+        order = left->left_out - right->left_out;
     return order ? order : left->position - right->position;
 }
 
@@ -35,7 +44,7 @@ static void sort_names(Build *build)
     int count = positions_count(build);
     build->names = ARENA_ARRAY(build->arena, NamedPosition, count);
     for (Position p = 0; p < count; p++)
-        build->names[p] = (NamedPosition){origin_of(build, p).name, p};
+        build->names[p] = (NamedPosition){origin_of(build, p).name, is_left_out(build, p), p};
     qsort(build->names, (size_t)count, sizeof *build->names, compare_names);
 }
 
@@ -60,7 +69,7 @@ static bool check_names(Build *build)
     for (int i = 0; i < build->layers_count; i++) {
         const LayerSpec *spec = &build->layers[i];
         Position first = find_position(build, spec->name);
-        if (first == build->model->inputs_count + i)
+        if (first == build->model->inputs_count + i || spec->kind == ENTRY_LEFT_OUT)
             continue;
         ok = diag_error(build->diag, spec->loc, "the name '%s' is taken", spec->name);
         diag_note(build->diag, origin_of(build, first).loc, "'%s' is here", spec->name);

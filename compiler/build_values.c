@@ -39,15 +39,22 @@ static bool unknown_parameter(Build *build, const BlockUse *use, Loc loc, const 
     return diag_unknown(build->diag, loc, "parameter", name, names, count);
 }
 
-/* The value of the parameter whose $ `at` points to; `end` is behind it. NULL after an error. */
+/* The value of the parameter whose $ `at` points to, $name or $(name); `end` is behind it. NULL after
+ * an error. */
 static const Yaml *find_parameter(Build *build, const BlockUse *use, Loc loc, const char *at,
                                   const char **end)
 {
-    const char *start = ++at;
-    while (is_name_character(*at))
+    bool enclosed = at[1] == '(';
+    const char *start = at + 1 + enclosed;
+    for (at = start; is_name_character(*at);)
         at++;
-    *end = at;
     const char *name = arena_strndup(build->arena, start, (size_t)(at - start));
+    if (!*name || (enclosed && *at != ')')) {
+        diag_error(build->diag, loc, "expected the name of a parameter after '$%s'",
+                   enclosed ? "(" : "");
+        return NULL;
+    }
+    *end = at + enclosed;
     for (int i = 0; i < use->count; i++) {
         if (!strcmp(use->names[i], name))
             return use->values[i];
@@ -76,9 +83,11 @@ static bool bind_parameters(Build *build, const BlockUse *use, const Yaml *node,
     const char *end;
     for (const char *at = strchr(node->text, '$'); at; at = strchr(end, '$')) {
         const Yaml *value = find_parameter(build, use, node->loc, at, &end);
+        if (!value)
+            return false;
         const char *name = arena_strndup(build->arena, at, (size_t)(end - at));
         double number;
-        if (!value || !read_operand(build, node->loc, name, value, &number))
+        if (!read_operand(build, node->loc, name, value, &number))
             return false;
         scope_set(build->arena, scope, name, constant(graph, number));
     }

@@ -5,6 +5,9 @@
 
 static const AttrDef dropout_attrs[] = {
     {"rate", ATTR_NUMBER, NULL, "share of the elements that become 0", 0, BELOW_ONE, NULL},
+    {"noise_shape", ATTR_INTS, "[]",
+     "sizes of the mask without the batch; along an axis of 1 all elements share their fate", 1,
+     INT32_MAX, NULL},
     ATTRS_END};
 
 static Node *uniform(LayerBuild *build, Shape shape)
@@ -16,14 +19,33 @@ static Node *uniform(LayerBuild *build, Shape shape)
     return node_new(build->graph, OP_uniform, 0, NULL, values);
 }
 
+static bool read_mask(LayerBuild *build, Shape *mask)
+{
+    const AttrValue *noise = layer_attr(build, "noise_shape");
+    *mask = build->in[0]->shape;
+    if (!noise->count)
+        return true;
+    bool fits = noise->count == mask->rank - 1;
+    for (int i = 1; i < mask->rank && fits; i++) {
+        fits = noise->list[i - 1] == 1 || noise->list[i - 1] == mask->dim[i];
+        mask->dim[i] = noise->list[i - 1];
+    }
+    if (!fits)
+        input_fault(build, "noise_shape: expected %d sizes, each 1 or the input's", mask->rank - 1);
+    return fits;
+}
+
 static Node *build_dropout(LayerBuild *build)
 {
     double rate = layer_attr(build, "rate")->f;
     Graph *graph = build->graph;
     Node *x = build->in[0];
+    Shape mask;
+    if (!read_mask(build, &mask))
+        return NULL;
     if (build->purpose != FOR_TRAIN || rate == 0)
         return x;
-    Node *dropped = node2(graph, OP_lt, uniform(build, x->shape), constant(graph, rate));
+    Node *dropped = node2(graph, OP_lt, uniform(build, mask), constant(graph, rate));
     Node *factor =
         node3(graph, OP_where, dropped, constant(graph, 0), constant(graph, 1 / (1 - rate)));
     return node2(graph, OP_mul, x, factor);
@@ -141,6 +163,38 @@ LAYER(batch_normalization) = {
                       "training and by moving statistics after (Ioffe and Szegedy 2015).",
                .attrs = normalization_attrs},
     .build = build_normalization};
+
+static const AttrDef fixed_attrs[] = {
+    {"axis", ATTR_INT, "-1", "the axis of the channels; the last one", 0, 0, NULL},
+    {"invert", ATTR_BOOL, "false", "x * deviation + mean instead", 0, 0, NULL},
+    ATTR_INITIALIZE("mean", "zeros"),
+    ATTR_INITIALIZE("variance", "ones"),
+    ATTRS_END};
+
+static Node *build_fixed_normalization(LayerBuild *build)
+{
+    Graph *graph = build->graph;
+    Node *x = build->in[0];
+    if (!last_axis_only(build))
+        return NULL;
+    Shape shape = shape_of(1, &x->shape.dim[x->shape.rank - 1]);
+    Node *mean = layer_state(build, "mean", shape, "mean_initializer");
+    Node *variance = layer_state(build, "variance", shape, "variance_initializer");
+    if (!mean || !variance)
+        return NULL;
+    Node *least = constant(graph, 1e-7);
+    Node *deviation = node2(graph, OP_max, node1(graph, OP_sqrt, variance), least);
+    if (layer_attr(build, "invert")->i)
+        return node2(graph, OP_add, node2(graph, OP_mul, x, deviation), mean);
+    return node2(graph, OP_div, node2(graph, OP_sub, x, mean), deviation);
+}
+
+LAYER(normalization) = {
+    .record = {.name = "normalization",
+               .doc = "(x - mean) / sqrt(variance) of each channel, both fixed numbers that come "
+                      "with the weights. `standardise` of data finds them itself.",
+               .attrs = fixed_attrs},
+    .build = build_fixed_normalization};
 
 static const AttrDef rescaling_attrs[] = {{"scale", ATTR_NUMBER, NULL, "factor", 0, 0, NULL},
                                           {"offset", ATTR_NUMBER, "0", "added after", 0, 0, NULL},

@@ -46,6 +46,10 @@ OP(relu6) = {ACTIVATION(relu6), .doc = "relu cut at 6.", .expr = "max(min(x, 6),
 OP(exponential) = {ACTIVATION(exponential), .doc = "exp(x).", .expr = "exp(x)"};
 OP(silu) = {ACTIVATION(silu), .doc = "x * sigmoid(x).", .expr = "x * sigmoid(x)"};
 OP(swish) = {ACTIVATION(swish), .doc = "Another name of silu.", .expr = "x * sigmoid(x)"};
+OP(hard_silu) = {ACTIVATION(hard_silu), .doc = "x * hard_sigmoid(x) (Howard et al. 2019).",
+                 .expr = "x * (max(min(x + 3, 6), 0) / 6)"};
+OP(hard_swish) = {ACTIVATION(hard_swish), .doc = "Another name of hard_silu.",
+                  .expr = "x * (max(min(x + 3, 6), 0) / 6)"};
 OP(mish) = {ACTIVATION(mish), .doc = "x * tanh(softplus(x)).", .expr = "x * tanh(softplus(x))"};
 
 static const AttrDef gelu_attrs[] = {

@@ -105,6 +105,7 @@ ACTIVATIONS = {
     "softsign": lambda x: x / (1 + torch.abs(x)),
     "gelu": gelu,
     "swish": lambda x: x * torch.sigmoid(x),
+    "hard_swish": lambda x: x * torch.clamp(x + 3, 0, 6) / 6,
     "mish": lambda x: x * torch.tanh(torch.logaddexp(x, torch.zeros_like(x))),
     "exponential": torch.exp,
 }
@@ -117,13 +118,13 @@ def activate(value, x):
 
 # ---- layers --------------------------------------------------------------------------------------
 
-MOVING = ("moving_mean", "moving_variance")
+MOVING = ("moving_mean", "moving_variance", "mean", "variance")
 
 
 def first_value(rng, name, shape):
     """Of a size that keeps activations and gradients near 1, away from special values."""
     kind = name.split("/")[1]
-    if kind in ("gamma", "moving_variance"):
+    if kind in ("gamma", "moving_variance", "variance"):
         return rng.uniform(0.5, 1.5, shape)
     if kind in ("bias", "beta", "moving_mean"):
         return rng.normal(0, 0.3, shape)
@@ -315,6 +316,12 @@ class Network:
 
     def layer_rescaling(self, name, x, scale, offset=0):
         return x * number(scale) + number(offset)
+
+    def layer_normalization(self, name, x, invert=False):
+        mean = self.parameter(name + "/mean", x.shape[-1])
+        variance = self.parameter(name + "/variance", x.shape[-1])
+        deviation = torch.clamp(torch.sqrt(variance), min=1e-7)
+        return x * deviation + mean if invert else (x - mean) / deviation
 
     def layer_dropout(self, name, x, rate):
         return x  # off in all that is compared
