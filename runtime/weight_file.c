@@ -250,7 +250,7 @@ static int is_npz(const struct nc_file_head *head)
 static int add_array(struct nc_weight_file *out, const char *name, struct nc_error *err)
 {
     struct nc_array array;
-    if (nc_npz_open(&array, out->path, name, err) != 0)
+    if (nc_npz_open_any(&array, out->path, name, err) != 0)
         return -1;
     struct nc_weight *w = nc_weight_add(out, name, NULL, array.dtype, array.rank, array.shape, err);
     if (!w) {

@@ -70,6 +70,9 @@ int nc_idx_open(struct nc_array *out, const char *path,
 int nc_npy_open(struct nc_array *out, const char *path,
                 struct nc_error *err); /* mapped; C order; fortran order refused by name */
 int nc_npz_open(struct nc_array *out, const char *path, const char *member, struct nc_error *err);
+/* The same, for what is no samples: the rank may be 0, and shape[0] is then 1. */
+int nc_npz_open_any(struct nc_array *out, const char *path, const char *member,
+                    struct nc_error *err);
 /* Number of arrays in an npz and their names (malloc'ed list, free with nc_names_free). */
 int nc_npz_names(const char *path, char ***names, int *count, struct nc_error *err);
 void nc_names_free(char **names, int count);

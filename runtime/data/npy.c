@@ -231,7 +231,7 @@ static int check_header(struct nc_array *out, const struct header *h, const char
                        h->descr.start, describe_kind(h->descr, h->structured));
     out->big_endian = h->descr.start[0] == '>';
     if (out->rank == 0)
-        return nc_fail(err, path, "is a single number (shape ()); an array has at least one axis");
+        out->shape[0] = 1;
     if (out->rank > NC_MAX_RANK)
         return nc_fail(err, path, "has %d axes; at most %d are supported", out->rank, NC_MAX_RANK);
     if (h->fortran && out->rank > 1)
@@ -275,6 +275,8 @@ static int open_mapped(struct nc_array *out, const struct nc_map *map, const cha
     if (nc_npy_measure(map->data, map->bytes, &offset, path, err) != 0 ||
         nc_npy_parse(out, map->data, offset, map->bytes, path, err) != 0)
         return -1;
+    if (!out->rank)
+        return nc_fail(err, path, "is a single number (shape ()); samples have at least one axis");
     out->data = map->data + offset;
     out->map = map->data;
     out->map_bytes = map->bytes;

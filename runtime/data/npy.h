@@ -11,7 +11,7 @@ enum { NC_NPY_PREFIX = 12 }; /* bytes that tell how long the header is */
 int nc_npy_measure(const unsigned char *prefix, size_t size, size_t *offset, const char *path,
                    struct nc_error *err);
 /* Fills dtype, byte order and shape from the header, the first `offset` bytes, and checks that the
- * array takes exactly the rest of `size`. */
+ * array takes exactly the rest of `size`. The rank may be 0, and shape[0] is then 1. */
 int nc_npy_parse(struct nc_array *out, const unsigned char *bytes, size_t offset, size_t size,
                  const char *path, struct nc_error *err);
 
