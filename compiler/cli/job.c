@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "init.h"
 #include "pool.h"
 #include "weights.h"
 
 void job_prepare(Job *job, const Args *args)
 {
+    nc_guard_mappings();
     *job = (Job){.args = args, .arena = arena_new()};
     job->diag = diag_new(job->arena);
     job->options = (CompileOptions){.spec_path = args->operand,

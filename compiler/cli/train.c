@@ -13,7 +13,6 @@
 #include "cli/diverge.h"
 #include "cli/resume.h"
 #include "cli/stage.h"
-#include "guard.h"
 #include "log.h"
 #include "progress.h"
 #include "weights.h"
@@ -479,7 +478,6 @@ static bool start(Training *t, Args *args)
     t->uses = uses;
     t->folder = args->out ? args->out : name_folder(job);
     t->first_epoch = 1;
-    nc_guard_mappings();
     return take_stand(t) && take_seed(t, args) && take_epoch(t) && job_compile(job, 0, uses) &&
            job_needs_training(job) && open_data(t) && is_same_run(t) && job_start(job, uses) &&
            new_blocks(t) && (!args->weights || job_load_weights(job, args->weights)) &&

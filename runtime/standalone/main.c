@@ -3,6 +3,7 @@
 #include "standalone/run.h"
 
 #include "cpu.h"
+#include "guard.h"
 #include "init.h"
 #include "weights.h"
 
@@ -126,6 +127,7 @@ int nc_standalone_main(const struct nc_standalone *standalone, int argc, char **
 {
     static struct nc_run run;
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
+    nc_guard_mappings();
     run.s = standalone;
     run.program = slash ? slash + 1 : argc ? argv[0] : standalone->model->name;
     run.command = argc > 1 ? argv[1] : "";

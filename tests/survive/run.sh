@@ -256,6 +256,45 @@ test_not_finite() {
     check "a loss that is no number: that checkpoint is good" "exit code $code" test $code = 0
 }
 
+# COMMAND... reads x.npy, which loses its end once it is in use. Where that happens before the rows are
+# read, an ordinary message says so; then it is tried again.
+shrink_while() {
+    local try child
+    for try in 1 2 3 4 5 6; do
+        truncate -s 4096 x.npy
+        truncate -s $((128 + 60000 * 784)) x.npy
+        "$@" >out 2>err &
+        child=$!
+        until grep -q x.npy /proc/$child/maps 2>/dev/null || ! kill -0 $child 2>/dev/null; do :; done
+        sleep "0.$try"
+        truncate -s 4096 x.npy
+        wait $child
+        code=$?
+        grep -q 'x.npy: the file has become shorter' err && return
+    done
+}
+
+test_vanished_samples() {
+    local wide=(--set layers.0.dense.units=3000 --threads 1)
+    npy "60000, 784" </dev/null >x.npy
+    truncate -s $((128 + 60000 * 784)) x.npy
+    head -c 60000 /dev/zero | npy "60000," >y.npy
+    "$netcc" train files.yaml --out wide --steps 1 --quiet --set data.test='{npy: [x.npy, y.npy]}' \
+        "${wide[@]}" >out 2>err
+    "$netcc" build files.yaml -o wide/exe --weights wide/weights.safetensors "${wide[@]:0:2}" 2>err
+    shrink_while "$netcc" eval files.yaml --weights wide/weights.safetensors \
+        --set data.test='{npy: [x.npy, y.npy]}' "${wide[@]}"
+    check "eval of a file that shrinks: exit code 1 and its name" "exit code $code" \
+        test $code = 1 -a "$(grep -c 'x.npy: the file has become shorter' err)" = 1 -a ! -s out
+    shrink_while "$netcc" predict files.yaml --weights wide/weights.safetensors --input x.npy \
+        -o wide/y.npy "${wide[@]}"
+    check "predict of a file that shrinks: exit code 1 and its name" "exit code $code" \
+        test $code = 1 -a "$(grep -c 'x.npy: the file has become shorter' err)" = 1 -a ! -e wide/y.npy
+    shrink_while wide/exe predict --input x.npy --output wide/y.npy --threads 1
+    check "an executable and a file that shrinks: exit code 1 and its name" "exit code $code" \
+        test $code = 1 -a "$(grep -c 'x.npy: the file has become shorter' err)" = 1 -a ! -e wide/y.npy
+}
+
 test_kills
 test_signals
 test_long_epoch
@@ -264,6 +303,7 @@ test_stopping
 test_full_disk
 test_vanished_folder
 test_vanished_data
+test_vanished_samples
 test_not_finite
 echo "survive: $passed passed, $failed failed"
 [ $failed -eq 0 ]
