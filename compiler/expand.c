@@ -75,11 +75,11 @@ Graph *expand(const Graph *old)
         graph->loc = node->loc;
         if (op_of(node)->class == OP_COMPOSITE) {
             copy[i] = expand_deep(graph, node, in);
-        } else if (node->op == OP_update) {
+        } else if (op_of(node)->class == OP_STATE) {
             copy[i] = update_param(graph, node_param(node), in[0]);
         } else {
             copy[i] = node_new(graph, node->op, node->inputs, in, node->attr);
-            if (node->op == OP_scan)
+            if (plays(node, ROLE_LOOP))
                 copy[i]->attr[0].ptr = expand(node->attr[0].ptr);
         }
     }

@@ -52,16 +52,16 @@ static bool name_taken(const Express *x, const char *name, int loads, int stores
 /* A readable name for a buffer: the parameter's last part, the input's role, else its op. */
 static const char *hint(const Node *node, bool store)
 {
-    while (node->op == OP_reshape)
+    while (plays(node, ROLE_ALIAS))
         node = node->in[0];
     const Param *param = node_param(node);
     if (param) {
         const char *slash = strrchr(param->name, '/');
         return slash ? slash + 1 : param->name;
     }
-    if (node->op == OP_input)
+    if (plays(node, ROLE_PORT))
         return !strcmp(attr(node, "port")->s, "target") ? "target" : "x";
-    if (node->op == OP_hyper)
+    if (plays(node, ROLE_HYPER))
         return attr(node, "field")->s;
     return store ? "y" : "x";
 }
@@ -183,7 +183,7 @@ static void count_uses(Express *x)
         }
     }
     for (int i = 0; i < count; i++) {
-        if (x->values[i].node->op == OP_uniform)
+        if (plays(x->values[i].node, ROLE_RANDOM))
             x->values[i].kept = true;
         x->values[i].name = arena_printf(x->arena, "t%d", i);
     }

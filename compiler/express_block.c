@@ -106,11 +106,11 @@ static const char *operand(Block *b, const Node *node, bool row, bool *used)
     int load = load_index(x, node);
     if (load >= 0)
         return load_operand(b, load, row, used);
-    while (node->op == OP_reshape)
+    while (plays(node, ROLE_ALIAS))
         node = node->in[0];
     if (is_constant(node, &value))
         return filled(b, literal_text(x->arena, value, x->style.is_double));
-    if (node->op != OP_iota)
+    if (!plays(node, ROLE_POSITIONS))
         bug("%%%d is not at hand in its kernel", node->id);
     int temp = take_temp(b);
     used[temp] = true;
@@ -203,7 +203,7 @@ static void cell_member(Block *b, Value *v)
         v->temp = take_temp(b);
         v->text = temp_name(b, v->temp);
     }
-    if (v->node->op == OP_uniform) {
+    if (plays(v->node, ROLE_RANDOM)) {
         call(b, uniform_call(x, v->node, v->text, "len"));
         return;
     }

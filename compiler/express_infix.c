@@ -26,11 +26,11 @@ static Term term_of(const Express *x, const Node *node)
         return (Term){v->text, v->prec};
     if (node == x->chain->tile)
         return (Term){"c_r[e]", 9};
-    while (node->op == OP_reshape && load_index(x, node) < 0)
+    while (plays(node, ROLE_ALIAS) && load_index(x, node) < 0)
         node = node->in[0];
     if (is_constant(node, &value))
         return (Term){literal_text(x->arena, value, x->style.is_double), value < 0 ? 3 : 9};
-    if (node->op == OP_iota)
+    if (plays(node, ROLE_POSITIONS))
         return (Term){x->in_tile ? "(nc_real)(j + e)" : "(nc_real)e", 9};
     int load = load_index(x, node);
     if (load < 0)
@@ -96,7 +96,7 @@ static char *reduction_text(const Express *x, const Node *node)
 
 static void infix_member(Express *x, TemplateRecord *stage, Value *v)
 {
-    if (v->node->op == OP_uniform) {
+    if (plays(v->node, ROLE_RANDOM)) {
         const char *len = x->in_tile ? template_get_text(x->bind, "LEN") : x->walk.columns;
         express_array(x, v->name, row_array_size(x));
         express_call(stage, "calls", uniform_call(x, v->node, v->name, len));

@@ -22,7 +22,9 @@ static bool is_fixed(const Folder *f, const Node *node, bool inference)
 {
     const Param *param = node_param(node);
     bool fixed = node->inputs > 0 && op_of(node)->class != OP_STATE;
-    if (node->op == OP_const || (node->op == OP_param && (inference || param->frozen)))
+    if (plays(node, ROLE_PARAM))
+        return param->role != NC_ROLE_MEMORY && (inference || param->frozen);
+    if (plays(node, ROLE_CONSTANT))
         return true;
     for (int i = 0; i < node->inputs; i++)
         fixed &= f->fixed[node->in[i]->id];
@@ -79,7 +81,7 @@ static Node *copy_node(Folder *f, const Node *node)
         return folded;
     for (int k = 0; k < node->inputs; k++)
         in[k] = f->copy[node->in[k]->id];
-    if (node->op == OP_update)
+    if (op_of(node)->class == OP_STATE)
         return update_param(f->graph, node_param(node), in[0]);
     return node_new(f->graph, node->op, node->inputs, in, node->attr);
 }

@@ -76,14 +76,14 @@ static Buffer *param_buffer(Fusion *f, const Node *node)
 
 static Buffer *leaf_buffer(Fusion *f, const Node *node)
 {
-    if (node->op == OP_param)
+    if (plays(node, ROLE_PARAM))
         return param_buffer(f, node);
-    if (node->op == OP_hyper) {
+    if (plays(node, ROLE_HYPER)) {
         Buffer *buffer = new_buffer(f, BUFFER_HYPER, node);
         buffer->field = attr(node, "field")->s;
         return buffer;
     }
-    if (node->op != OP_input)
+    if (!plays(node, ROLE_PORT))
         bug("%s has no buffer", op_of(node)->name);
     bool target = !strcmp(attr(node, "port")->s, "target");
     Buffer *buffer = new_buffer(f, target ? BUFFER_TARGET : BUFFER_INPUT, node);
@@ -146,11 +146,6 @@ void add_node(Fusion *f, Kernel *kernel, const Node *node)
     ARENA_PUSH(f->arena, kernel->nodes, kernel->nodes_count, mutable);
 }
 
-bool is_inline_leaf(const Node *node)
-{
-    return node->op == OP_const || node->op == OP_iota;
-}
-
 static void add_load(Fusion *f, Kernel *kernel, const Node *node)
 {
     Chain *chain = kernel->chain;
@@ -193,7 +188,7 @@ Users *find_users(Arena *arena, const Graph *graph)
     Users *users = ARENA_ARRAY(arena, Users, graph->count + 1);
     for (int i = 0; i < graph->count; i++) {
         const Node *user = graph->nodes[i];
-        for (int k = 0; k < user->inputs && user->op != OP_reshape; k++) {
+        for (int k = 0; k < user->inputs && !plays(user, ROLE_ALIAS); k++) {
             Users *of = &users[base_of(user->in[k])->id];
             if (!of->count || of->items[of->count - 1] != user)
                 ARENA_PUSH(arena, of->items, of->count, user);
@@ -326,7 +321,7 @@ static void build_anchor(Fusion *f, const Group *group)
 static const Node *reader_of(const Fusion *f, const Param *param)
 {
     const Buffer *buffer = f->states[param->id];
-    return buffer && buffer->node->op == OP_param ? buffer->node : NULL;
+    return buffer && plays(buffer->node, ROLE_PARAM) ? buffer->node : NULL;
 }
 
 /* May the group that computes the next version write over the old one? Not if a later group still
@@ -341,7 +336,7 @@ static bool may_overwrite(const Fusion *f, const Group *writer, const Param *par
         bool direct = false;
         for (int k = 0; k < user->inputs; k++)
             direct |= user->in[k] == old;
-        if (user->op == OP_update || (reader && direct && group_before(reader, writer)))
+        if (op_of(user)->class == OP_STATE || (reader && direct && group_before(reader, writer)))
             continue;
         if (!direct || reader != writer || user == writer->anchor ||
             !shape_equal(writer->domain, shape))
@@ -354,7 +349,7 @@ static bool may_overwrite(const Fusion *f, const Group *writer, const Param *par
 static void place_states(Fusion *f)
 {
     for (int i = 0; i < f->graph->count; i++) {
-        if (f->graph->nodes[i]->op == OP_param)
+        if (plays(f->graph->nodes[i], ROLE_PARAM))
             param_buffer(f, f->graph->nodes[i]);
     }
 }
@@ -365,7 +360,8 @@ static void place_updates(Fusion *f)
         const Node *update = f->graph->updates[i], *value = update->in[0];
         const Group *writer = f->grouping->of[value->id];
         if (writer && value == base_of(value) && !f->place[value->id].buffer &&
-            value->op != OP_pick && may_overwrite(f, writer, node_param(update), value->shape))
+            !plays(value, ROLE_RESULT) &&
+            may_overwrite(f, writer, node_param(update), value->shape))
             f->place[value->id].buffer = param_buffer(f, update);
     }
 }
@@ -377,7 +373,7 @@ static void place_outputs(Fusion *f)
         Buffer *buffer = new_buffer(f, BUFFER_OUTPUT, base);
         buffer->index = i;
         buffer->elements = shape_row(base->shape);
-        if (f->grouping->of[base->id] && !f->place[base->id].buffer && base->op != OP_pick &&
+        if (f->grouping->of[base->id] && !f->place[base->id].buffer && !plays(base, ROLE_RESULT) &&
             !f->layouts[base->id])
             f->place[base->id].buffer = buffer;
     }
@@ -410,7 +406,7 @@ void fuse_graph(Fusion *f)
         const Group *group = f->grouping->groups[i];
         if (!group->anchor)
             build_map(f, group);
-        else if (group->anchor->op == OP_scan)
+        else if (plays(group->anchor, ROLE_LOOP))
             build_scan(f, group);
         else
             build_anchor(f, group);

@@ -27,7 +27,6 @@ typedef struct {
 Buffer *new_buffer(Fusion *f, BufferKind kind, const Node *node);
 /* Where the value of a node's base is; leaves get their buffer at the first question. */
 BufferRef place_of(Fusion *f, const Node *node);
-bool is_inline_leaf(const Node *node); /* written into expressions, never in memory of its own */
 
 Kernel *new_kernel(Fusion *f, const char *template);
 void append_kernel(Fusion *f, Kernel *kernel);

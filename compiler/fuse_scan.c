@@ -5,20 +5,11 @@
 #include "fuse.h"
 #include "passes.h"
 
-static const Node *body_input(const Graph *body, int index)
-{
-    for (int i = 0; i < body->count; i++) {
-        if (body->nodes[i]->op == OP_input && attr(body->nodes[i], "index")->i == index)
-            return body->nodes[i];
-    }
-    return NULL;
-}
-
 static const Node *pick_of(const Graph *graph, const Node *scan, int index)
 {
     for (int i = scan->id + 1; i < graph->count; i++) {
         const Node *node = graph->nodes[i];
-        if (node->op == OP_pick && node->in[0] == scan && attr(node, "index")->i == index)
+        if (plays(node, ROLE_RESULT) && node->in[0] == scan && attr(node, "index")->i == index)
             return node;
     }
     return NULL;
@@ -43,7 +34,7 @@ static void bind_scan_inputs(ScanFusion *s)
 {
     const Graph *body = s->inner.graph;
     for (int i = 0; i < s->scan->inputs; i++) {
-        const Node *input = body_input(body, i);
+        const Node *input = scan_input(body, i);
         BufferRef from = place_of(s->outer, s->scan->in[i]);
         if (i < s->carries) {
             const Node *next = body->outputs[i].node;
@@ -105,7 +96,7 @@ static void copy_scan_results(ScanFusion *s, const bool *copied)
 static void copy_captured_layouts(ScanFusion *s)
 {
     for (int i = s->carries + s->slices; i < s->scan->inputs; i++) {
-        const Node *input = body_input(s->inner.graph, i);
+        const Node *input = scan_input(s->inner.graph, i);
         if (input)
             s->inner.layouts[input->id] = s->outer->layouts[base_of(s->scan->in[i])->id];
     }

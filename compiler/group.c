@@ -10,9 +10,14 @@
 
 const Node *base_of(const Node *node)
 {
-    while (node->op == OP_reshape)
+    while (plays(node, ROLE_ALIAS))
         node = node->in[0];
     return node;
+}
+
+bool is_inline_leaf(const Node *node)
+{
+    return plays(node, ROLE_CONSTANT) || plays(node, ROLE_POSITIONS);
 }
 
 bool group_before(const Group *a, const Group *b)
@@ -24,7 +29,7 @@ bool group_before(const Group *a, const Group *b)
 
 static bool computes(const Node *node)
 {
-    return op_of(node)->class == OP_PRIMITIVE || node->op == OP_uniform || is_row_reduction(node);
+    return op_of(node)->class == OP_PRIMITIVE || plays(node, ROLE_RANDOM) || is_row_reduction(node);
 }
 
 static Group *open_group(Grouping *g, Shape domain, const Layout *layout, bool prologue)
@@ -51,7 +56,7 @@ static bool fits_tile(const Group *group, const Node *node)
     Access access;
     if (!shape_equal(node->shape, group->domain) || op_of(node)->reducer)
         return false;
-    if (node->op == OP_uniform && shape_batch_axis(node->shape) != 0)
+    if (plays(node, ROLE_RANDOM) && shape_batch_axis(node->shape) != 0)
         return false;
     for (int i = 0; i < node->inputs; i++) {
         if (!tile_access(node->in[i]->shape, group->domain, &access))
@@ -65,7 +70,7 @@ static bool fits_tile(const Group *group, const Node *node)
 static bool has_random(const Group *group)
 {
     for (int i = 0; i < group->members_count; i++) {
-        if (group->members[i]->op == OP_uniform)
+        if (plays(group->members[i], ROLE_RANDOM))
             return true;
     }
     return false;
@@ -83,9 +88,10 @@ static bool fits(const Grouping *g, const Group *group, const Node *node)
     if (group->anchor)
         return op_of(group->anchor)->epilogue && fits_tile(group, node);
     if (shape_equal(node->shape, group->domain))
-        return node->op != OP_uniform || shape_batch_axis(node->shape) == 0;
+        return !plays(node, ROLE_RANDOM) || shape_batch_axis(node->shape) == 0;
     return is_row_shape(node->shape, group->domain) && !has_random(group) &&
-           node->op != OP_uniform && group->domain.dim[group->domain.rank - 1] <= MAX_KEPT_COLUMNS;
+           !plays(node, ROLE_RANDOM) &&
+           group->domain.dim[group->domain.rank - 1] <= MAX_KEPT_COLUMNS;
 }
 
 static void pull(Grouping *g, Group *group, const Node *node);
@@ -264,7 +270,7 @@ static void place_kernel(Grouping *g, const Node *node)
         const Node *base = base_of(node->in[i]);
         if (g->pending[base->id]) {
             materialise(g, base, true, NULL);
-        } else if ((base->op == OP_const || base->op == OP_iota) && !g->of[base->id]) {
+        } else if (is_inline_leaf(base) && !g->of[base->id]) {
             Group *group = open_group(g, base->shape, NULL, true);
             g->of[base->id] = group;
             ARENA_PUSH(g->arena, group->wanted, group->wanted_count, base);
@@ -311,9 +317,9 @@ Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *lay
                     .seen = ARENA_ARRAY(arena, int, graph->count + 1)};
     for (int i = 0; i < graph->count; i++) {
         const Node *node = graph->nodes[i];
-        if (node->op == OP_pick)
+        if (plays(node, ROLE_RESULT))
             g->of[i] = g->of[node->in[0]->id];
-        else if (node->op == OP_update || node->op == OP_reshape)
+        else if (op_of(node)->class == OP_STATE || plays(node, ROLE_ALIAS))
             continue;
         else if (computes(node))
             place_computed(g, node);

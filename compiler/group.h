@@ -32,6 +32,8 @@ typedef struct {
 
 /* The node whose memory a view shows. */
 const Node *base_of(const Node *node);
+/* Written into expressions, never in memory of its own? */
+bool is_inline_leaf(const Node *node);
 bool group_before(const Group *a, const Group *b);
 Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *layouts);
 

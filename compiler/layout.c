@@ -89,11 +89,7 @@ static const Node *captured_input(const Node *scan, int k)
     const Graph *body = attr(scan, "body")->ptr;
     if (k < attr(scan, "carries")->i + attr(scan, "slices")->i)
         return NULL;
-    for (int i = 0; i < body->count; i++) {
-        if (body->nodes[i]->op == OP_input && attr(body->nodes[i], "index")->i == k)
-            return body->nodes[i];
-    }
-    return NULL;
+    return scan_input(body, k);
 }
 
 /* Is the scan's input k, where it is captured, read as panels in the body? */
@@ -152,7 +148,7 @@ static bool can_read(const Node *user, int k)
     const Op *op = op_of(user);
     if (op->class == OP_PRIMITIVE || op->class == OP_STATE)
         return joins(user, user->in[k]);
-    if (user->op == OP_scan)
+    if (plays(user, ROLE_LOOP))
         return captured_input(user, k) != NULL;
     if (op->reducer)
         return op->packed_inputs >> k & 1 && shape_row(user->shape) == 1;
@@ -162,8 +158,8 @@ static bool can_read(const Node *user, int k)
 static bool can_write(const Node *node)
 {
     const Op *op = op_of(node);
-    if (op->class == OP_PRIMITIVE || op->class == OP_STATE || node->op == OP_param ||
-        node->op == OP_const)
+    if (op->class == OP_PRIMITIVE || op->class == OP_STATE || plays(node, ROLE_PARAM) ||
+        plays(node, ROLE_CONSTANT))
         return true;
     return op->packed_output;
 }
@@ -199,7 +195,7 @@ static void classify(Classes *c)
             if (is_matrix(node->in[k]) && !can_read(node, k))
                 c->blocked[read] = true;
             bool panels =
-                read_in_panels(node, k) || (node->op == OP_scan && captured_in_panels(node, k));
+                read_in_panels(node, k) || (plays(node, ROLE_LOOP) && captured_in_panels(node, k));
             if (is_matrix(node->in[k]) && panels && !c->wanted[read])
                 c->wanted[read] = layout_panels(c->graph->arena, node->in[k]->shape,
                                                 layout_default_width(node->in[k]->shape.dim[1]));
@@ -229,8 +225,9 @@ static void want_panels(Arena *arena, Param *const *params, const Graph *graph)
         const Node *user = graph->nodes[i];
         for (int k = 0; k < user->inputs; k++) {
             const Node *read = user->in[k];
-            if (read->op != OP_param || !is_matrix(read) ||
-                !(read_in_panels(user, k) || (user->op == OP_scan && captured_in_panels(user, k))))
+            if (!plays(read, ROLE_PARAM) || !is_matrix(read) ||
+                !(read_in_panels(user, k) ||
+                  (plays(user, ROLE_LOOP) && captured_in_panels(user, k))))
                 continue;
             Param *param = params[node_param(read)->id];
             if (!param->layout)

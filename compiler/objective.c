@@ -123,7 +123,7 @@ static Node **param_nodes(const Build *build, const Graph *graph)
 {
     Node **nodes = ARENA_ARRAY(build->arena, Node *, build->model->params_count + 1);
     for (int i = 0; i < graph->count; i++) {
-        if (graph->nodes[i]->op == OP_param)
+        if (plays(graph->nodes[i], ROLE_PARAM))
             nodes[node_param(graph->nodes[i])->id] = graph->nodes[i];
     }
     return nodes;

@@ -39,5 +39,7 @@ Node *scan_new(Graph *graph, Graph *body, int64_t steps, bool reverse, int carri
                Node *const *in, int inputs);
 Node *scan_pick(Graph *graph, Node *scan, int index);
 Node *scan_slice_input(Graph *body, int index, Shape shape);
+/* The body's node for input `index` of the scan, or NULL where nothing reads it. */
+Node *scan_input(const Graph *body, int index);
 
 #endif

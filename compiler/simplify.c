@@ -109,10 +109,10 @@ static Node *simplify_node(Simplifier *s, const Node *node)
     Node *equal = op->identity ? op->identity(s->graph, node, in) : NULL;
     if (equal)
         return number_value(s, equal);
-    if (node->op == OP_update)
+    if (op_of(node)->class == OP_STATE)
         return update_param(s->graph, node_param(node), in[0]);
     Node *copy = node_new(s->graph, node->op, node->inputs, in, node->attr);
-    if (node->op == OP_scan)
+    if (plays(node, ROLE_LOOP))
         copy->attr[0].ptr = simplify(node->attr[0].ptr);
     return number_value(s, copy);
 }
@@ -131,7 +131,7 @@ static Graph *sweep(const Graph *old)
     mark_live(&s);
     for (int i = 0; i < old->count; i++) {
         const Node *node = old->nodes[i];
-        if (!s.live[i] && node->op != OP_input)
+        if (!s.live[i] && !plays(node, ROLE_PORT))
             continue;
         s.graph->layer = node->name;
         s.graph->loc = node->loc;

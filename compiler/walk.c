@@ -159,7 +159,7 @@ static Access access_of(const Nest *nest, int k)
 static const Node *random_member(const Chain *chain)
 {
     for (int i = 0; i < chain->members_count; i++) {
-        if (chain->members[i]->op == OP_uniform)
+        if (plays(chain->members[i], ROLE_RANDOM))
             return chain->members[i];
     }
     return NULL;
@@ -172,12 +172,12 @@ static bool keeps_rows(const Chain *chain)
         if (op_of(node)->reducer || is_row_shape(node->shape, chain->domain))
             return true;
         for (int k = 0; k < node->inputs; k++) {
-            if (node->in[k]->op == OP_iota)
+            if (plays(node->in[k], ROLE_POSITIONS))
                 return true;
         }
     }
     for (int i = 0; i < chain->stores_count; i++) {
-        if (chain->stores[i].node->op == OP_iota)
+        if (plays(chain->stores[i].node, ROLE_POSITIONS))
             return true;
     }
     return false;

@@ -120,7 +120,7 @@ Node *constant(Graph *graph, double value)
 
 bool is_constant(const Node *node, double *value)
 {
-    if (node->op != OP_const)
+    if (!plays(node, ROLE_CONSTANT))
         return false;
     *value = node->attr[0].f;
     return true;
@@ -144,7 +144,7 @@ Node *update_param(Graph *graph, const Param *param, Node *value)
 
 const Param *node_param(const Node *node)
 {
-    return node->op == OP_param || node->op == OP_update ? node->attr[0].ptr : NULL;
+    return plays(node, ROLE_PARAM) || op_of(node)->class == OP_STATE ? node->attr[0].ptr : NULL;
 }
 
 Node *read_hyper(Graph *graph, const char *field)

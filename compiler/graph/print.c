@@ -76,7 +76,7 @@ static void print_node(Str *out, const Node *node, int depth)
     if (node->loc.source)
         str_printf(out, " %s:%d", base_name(node->loc.source->name), node->loc.line);
     str_add(out, "\n");
-    if (node->op == OP_scan) {
+    if (plays(node, ROLE_LOOP)) {
         const Graph *body = attr(node, "body")->ptr;
         print_graph(out, body, depth + 1);
     }

@@ -29,7 +29,7 @@ static void verify_node(const Graph *graph, int position, const char *after)
     if (param && (param->role == NC_ROLE_MEMORY) != (shape_batch_axis(param->shape) == 0))
         bug("after %s: %%%d: only memory has rows, and all memory has: %s", after, position,
             param->name);
-    if (node->op == OP_scan)
+    if (plays(node, ROLE_LOOP))
         graph_verify(attr(node, "body")->ptr, after);
 }
 

@@ -23,6 +23,7 @@ static const AttrDef const_attrs[] = {{"value", ATTR_NUMBER, NULL, "", 0, 0, NUL
 OP(const) = {.name = "const",
              .doc = "One number everywhere.",
              .class = OP_LEAF,
+             .role = ROLE_CONSTANT,
              .attrs = const_attrs,
              .infer = infer_dims,
              .not_differentiable = true};
@@ -32,6 +33,7 @@ static const AttrDef param_attrs[] = {{"of", ATTR_POINTER, NULL, "", 0, 0, NULL}
 OP(param) = {.name = "param",
              .doc = "A state at the step's entry.",
              .class = OP_LEAF,
+             .role = ROLE_PARAM,
              .attrs = param_attrs,
              .infer = infer_param,
              .not_differentiable = true};
@@ -51,6 +53,7 @@ static const AttrDef input_attrs[] = {{"port", ATTR_CHOICE, NULL, "", 0, 0, "inp
 OP(input) = {.name = "input",
              .doc = "A tensor that the caller hands in, or a slice in the body of a scan.",
              .class = OP_LEAF,
+             .role = ROLE_PORT,
              .attrs = input_attrs,
              .infer = infer_dims,
              .not_differentiable = true};
@@ -60,6 +63,7 @@ static const AttrDef hyper_attrs[] = {
 OP(hyper) = {.name = "hyper",
              .doc = "A number that the caller hands in at every step; batch is the number of rows.",
              .class = OP_LEAF,
+             .role = ROLE_HYPER,
              .attrs = hyper_attrs,
              .infer = infer_scalar,
              .not_differentiable = true};
@@ -68,6 +72,7 @@ static const AttrDef iota_attrs[] = {{"size", ATTR_INT, NULL, "", 0, 0, NULL}, {
 OP(iota) = {.name = "iota",
             .doc = "0, 1, 2, ...",
             .class = OP_LEAF,
+            .role = ROLE_POSITIONS,
             .attrs = iota_attrs,
             .infer = infer_iota,
             .not_differentiable = true};
@@ -79,6 +84,7 @@ OP(uniform) = {
     .name = "uniform",
     .doc = "Uniform in [0, 1) by Philox4x32-10 of (seed, epoch, sample, stream, element).",
     .class = OP_LEAF,
+    .role = ROLE_RANDOM,
     .impure = true,
     .attrs = uniform_attrs,
     .infer = infer_dims,

@@ -44,6 +44,20 @@ typedef enum {
     OP_STATE      /* update */
 } OpClass;
 
+/* What a node of the op is to passes that know no op by name. */
+typedef enum {
+    ROLE_NONE,      /* it computes */
+    ROLE_CONSTANT,  /* leaf: one number everywhere */
+    ROLE_PARAM,     /* leaf: a state's version at the step's entry */
+    ROLE_PORT,      /* leaf: a tensor that the caller, or a loop around, hands in */
+    ROLE_HYPER,     /* leaf: a number that the caller hands in */
+    ROLE_POSITIONS, /* leaf: each cell's own place */
+    ROLE_RANDOM,    /* leaf: drawn for each sample by itself */
+    ROLE_ALIAS,     /* view: its input, under another shape */
+    ROLE_RESULT,    /* view: one of the results of a loop */
+    ROLE_LOOP       /* kernel: runs the graph of its attribute `body` */
+} OpRole;
+
 typedef struct Gradients Gradients;
 typedef struct KernelBuild KernelBuild;
 
@@ -52,6 +66,7 @@ struct Op {
     const char *doc;
     int arity; /* -1: one or more */
     OpClass class;
+    OpRole role;
     bool activation; /* may be named by `activation:` */
     bool impure;     /* never merged with an equal node */
     const AttrDef *attrs;
@@ -89,6 +104,10 @@ extern const Op *const op_table[OP_COUNT];
 static inline const Op *op_of(const Node *node)
 {
     return op_table[node->op];
+}
+static inline bool plays(const Node *node, OpRole role)
+{
+    return op_of(node)->role == role;
 }
 const Op *op_find(const char *name);
 OpKind op_kind(const Op *op);

@@ -67,6 +67,15 @@ Node *scan_slice_input(Graph *body, int index, Shape shape)
     return node_new(body, OP_input, 0, NULL, values);
 }
 
+Node *scan_input(const Graph *body, int index)
+{
+    for (int i = 0; i < body->count; i++) {
+        if (body->nodes[i]->op == OP_input && attr(body->nodes[i], "index")->i == index)
+            return body->nodes[i];
+    }
+    return NULL;
+}
+
 static void gradient_pick(Gradients *to, Node *y, Node *g)
 {
     gradient_add_result(to, y->in[0], (int)attr(y, "index")->i, g);
@@ -187,11 +196,7 @@ static void gradient_scan(Gradients *to, Node *y, Node *g)
      * others), the inputs, the gradients of the stacked results */
     Graph *forward = (Graph *)(uintptr_t)b.forward;
     for (int i = 0; i < b.carries; i++) {
-        Node *entry = NULL;
-        for (int k = 0; k < forward->count; k++) {
-            if (forward->nodes[k]->op == OP_input && attr(forward->nodes[k], "index")->i == i)
-                entry = forward->nodes[k];
-        }
+        Node *entry = scan_input(forward, i);
         graph_output(forward, "saved", entry, (Loc){0});
         Node *saved = scan_pick(graph, y, forward->outputs_count - 1);
         forward_in[i] = body_input(&b, saved, entry->shape);
@@ -363,6 +368,7 @@ OP(scan) = {.name = "scan",
             .doc = "A loop over time with a body graph.",
             .arity = -1,
             .class = OP_KERNEL,
+            .role = ROLE_LOOP,
             .impure = true,
             .identity = identity_scan,
             .attrs = scan_attrs,
@@ -372,6 +378,7 @@ OP(pick) = {.name = "pick",
             .doc = "One result of a scan.",
             .arity = 1,
             .class = OP_VIEW,
+            .role = ROLE_RESULT,
             .attrs = pick_attrs,
             .infer = infer_pick,
             .gradient = gradient_pick};

@@ -1,5 +1,5 @@
-/* Every op's gradient against central differences in double, from its record: an op that can be
- * differentiated and has no sample, or a wrong rule, fails here. */
+/* The records of ops. Every op's gradient against central differences in double: an op that can be
+ * differentiated and has no sample, or a wrong rule, fails here. And what passes rely on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,8 +106,27 @@ static void every_op(void **state)
     assert_true(checked > 40);
 }
 
+/* Passes know a leaf or a view by its role alone: each has one, and its class is the role's. */
+static void leaves_and_views_play_roles(void **state)
+{
+    static const OpClass classes[] = {
+        [ROLE_CONSTANT] = OP_LEAF, [ROLE_PARAM] = OP_LEAF,     [ROLE_PORT] = OP_LEAF,
+        [ROLE_HYPER] = OP_LEAF,    [ROLE_POSITIONS] = OP_LEAF, [ROLE_RANDOM] = OP_LEAF,
+        [ROLE_ALIAS] = OP_VIEW,    [ROLE_RESULT] = OP_VIEW,    [ROLE_LOOP] = OP_KERNEL};
+    (void)state;
+    for (int i = 0; i < OP_COUNT; i++) {
+        const Op *op = op_table[i];
+        bool needs_role = op->class == OP_LEAF || op->class == OP_VIEW;
+        if (needs_role && op->role == ROLE_NONE)
+            fail_msg("%s has no role", op->name);
+        if (op->role != ROLE_NONE && op->class != classes[op->role])
+            fail_msg("%s plays the role of another class", op->name);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_op)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_op),
+                                       cmocka_unit_test(leaves_and_views_play_roles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
