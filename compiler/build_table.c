@@ -10,7 +10,7 @@ const AttrDef csv_attrs[] = {
      "auto|true|false"},
     ATTRS_END};
 
-const char *const csv_keys[] = {"file", "target", "columns", "skip", NULL};
+const char *const csv_keys[] = {"file", "target", "columns", "skip", "categories", NULL};
 static const char *const other_keys[] = {"file", NULL};
 
 /* ---- the source -------------------------------------------------------------------------------- */
@@ -56,6 +56,7 @@ static bool read_train_csv(Build *build, const Yaml *value)
                           "csv needs 'target', as in csv: {file: data.csv, target: price}");
     csv->columns = yaml_get(value, "columns");
     csv->skip = yaml_get(value, "skip");
+    csv->categories = yaml_get(value, "categories");
     return true;
 }
 

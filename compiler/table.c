@@ -160,6 +160,36 @@ static bool choose_features(const File *f, Table *t, char *use)
                   diag_error(f->diag, s->loc, "%s: no columns are left as features", s->path));
 }
 
+/* Features that hold categories, whatever their values look like. */
+static bool choose_category(const File *f, Table *t, const Yaml *value)
+{
+    int column = find_column(f, value);
+    if (column < 0)
+        return false;
+    for (int i = 0; i < t->features_count; i++) {
+        t->features[i].category |= t->features[i].at == column;
+        if (t->features[i].at == column)
+            return true;
+    }
+    for (int i = 0; i < t->targets_count; i++) {
+        if (t->targets[i].at == column)
+            return diag_error(f->diag, value->loc,
+                              "column '%s' is a target; the loss says whether it holds classes",
+                              column_name(f, column));
+    }
+    return diag_error(f->diag, value->loc, "column '%s' is not among the features",
+                      column_name(f, column));
+}
+
+static bool choose_categories(const File *f, Table *t)
+{
+    const Yaml *value = f->source->categories;
+    bool ok = true, list = value && value->kind == YAML_LIST;
+    for (int i = 0; value && i < (list ? value->count : 1); i++)
+        ok = choose_category(f, t, list ? value->items[i] : value) && ok;
+    return ok;
+}
+
 /* ---- types ------------------------------------------------------------------------------------- */
 
 /* What a column's fields are, and its different values, as far as these are asked for. */
@@ -209,18 +239,26 @@ static void count_field(const File *f, Census *n)
     }
 }
 
+static bool mixed_column(const File *f, const Census *n)
+{
+    diag_error(f->diag, f->source->loc,
+               "%scolumn '%s': '%s' is no number, but most of the column's values are",
+               line_place(f, n->text_line), n->column->name, n->text);
+    if (!n->is_target)
+        diag_note(f->diag, (Loc){0}, "if they are names, say categories: [%s]", n->column->name);
+    return false;
+}
+
 static bool set_type(const File *f, Census *n)
 {
     TableColumn *c = n->column;
     if (!n->numbers && !n->texts)
         return diag_error(f->diag, f->source->loc, "%s: column '%s' has no values", f->source->path,
                           c->name);
-    if (n->texts && n->numbers > n->texts)
-        return diag_error(f->diag, f->source->loc,
-                          "%scolumn '%s': '%s' is no number, but most of the column's values are",
-                          line_place(f, n->text_line), c->name, n->text);
-    c->category = n->texts > 0;
-    c->by_value = !c->category;
+    if (!c->category && n->texts && n->numbers > n->texts)
+        return mixed_column(f, n);
+    c->category |= n->texts > 0;
+    c->by_value = !n->texts;
     c->mean = n->numbers ? n->sum / (double)n->numbers : 0;
     return true;
 }
@@ -279,16 +317,20 @@ static void note_value(const File *f, Census *n)
     n->slots[slot] = n->values_count;
 }
 
+static bool too_many_values(const File *f, const TableColumn *c)
+{
+    return diag_error(f->diag, f->source->loc,
+                      "%s: column '%s' has more than %d different %s; leave it out with skip",
+                      f->source->path, c->name, NC_MOST_CATEGORIES,
+                      c->by_value ? "numbers" : "texts");
+}
+
 /* The different values, sorted; none where there are too many. */
 static bool set_values(const File *f, const Census *n)
 {
     TableColumn *c = n->column;
     if (n->values_count > NC_MOST_CATEGORIES)
-        return n->is_target ||
-               diag_error(
-                   f->diag, f->source->loc,
-                   "%s: column '%s' has more than %d different texts; leave it out with skip",
-                   f->source->path, c->name, NC_MOST_CATEGORIES);
+        return n->is_target || too_many_values(f, c);
     qsort(n->values, (size_t)n->values_count, sizeof *n->values, c->by_value ? by_value : by_bytes);
     c->values = n->values;
     c->values_count = n->values_count;
@@ -342,7 +384,7 @@ static bool learn(File *f, Table *t)
     t->header = f->head.names;
     t->columns = f->head.columns;
     return !same_name_twice(f) && choose_targets(f, t, use) && choose_features(f, t, use) &&
-           learn_columns(f, t);
+           choose_categories(f, t) && learn_columns(f, t);
 }
 
 Table *table_learn(Arena *arena, Diag *diag, const TableSource *source)

@@ -20,6 +20,7 @@ typedef struct {
     char separator;
     int header; /* 0: automatic, 1: yes, -1: no */
     const Yaml *target, *columns, *skip;
+    const Yaml *categories; /* numeric columns whose numbers are names */
 } TableSource;
 
 /* The columns of data.train, or NULL after an error. */

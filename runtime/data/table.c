@@ -100,7 +100,7 @@ static int unseen(const struct file *f, const struct nc_column *c, const char *t
     enum { SHOWN = 20 };
     char list[512] = "";
     size_t used = 0;
-    const char *near = nc_nearest_spelling(text, c->values, c->values_count);
+    const char *near = c->by_value ? NULL : nc_nearest_spelling(text, c->values, c->values_count);
     FAULT(f, f->csv.line, "column '%s': the training data have no '%s'%s%s%s", c->name, text,
           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     for (int i = 0; i < c->values_count && i < SHOWN && used < sizeof list; i++)

@@ -96,6 +96,31 @@ same "unseen category of a file" "$(head -n 1 err)" \
 "$netcc" emit encode.yaml --weights encode/weights.safetensors -o product >out 2>err &&
     ok "emit" || fail emit "emit fails"
 
+# y = 5 in month 2, else 1: a linear model finds it only if months are no quantities
+awk 'BEGIN { print "month,size,y"; for (i = 0; i < 240; i++) { m = 12 - i % 12;
+     printf "%d,%g,%g\n", m, i % 5, (m == 2 ? 5 : 1) + i % 5 } }' >months.csv
+cat >months.yaml <<'END'
+layers:
+  - dense: {units: 1, name: y}
+train: {loss: mse, optimizer: {adam: {learning_rate: 0.1}}, epochs: 80}
+data:
+  train: {csv: {file: months.csv, target: y, categories: month}}
+  standardise: true
+END
+"$netcc" train months.yaml --out months --json >out 2>err || fail months "train fails"
+holds "numbers as categories" "$(field out loss)" 'v < 1e-3'
+printf 'size,month\n0,2.0\n0,10\n3,3\n' >new.csv
+"$netcc" predict months.yaml --weights months/weights.safetensors --input new.csv >out 2>err
+same "numbers as categories, predicted" "$(awk '{ printf "%.1f ", $1 }' out)" "5.0 1.0 4.0 "
+"$netcc" build months.yaml --weights months/weights.safetensors -o months.exe >out 2>err &&
+    ./months.exe predict --input new.csv >out 2>err
+same "numbers as categories, built" "$(awk '{ printf "%.1f ", $1 }' out)" "5.0 1.0 4.0 "
+printf 'size,month\n0,13\n' >new.csv
+"$netcc" predict months.yaml --weights months/weights.safetensors --input new.csv >out 2>err
+same "a number that is no category" "$(cat err)" \
+    "netcc: error: new.csv:2: column 'month': the training data have no '13'
+note: they have 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+
 # ---- numbers that name classes, other separators, splits -----------------------------------------
 
 awk 'BEGIN { for (i = 0; i < 400; i++) { x = (i * 37) % 100 / 100; k = int(x * 3);
