@@ -1,6 +1,8 @@
 # netcc. `make` builds build/netcc, `make check` runs every test, `make demo` shows it at work,
 # `make install PREFIX=...` installs it. `make deps` installs what is missing on Debian and Ubuntu.
 
+MAKEFLAGS += --no-builtin-rules
+
 B       ?= build
 ifeq ($(origin CC),default)
 CC      := gcc

@@ -219,8 +219,8 @@ static const char *offset_in_tile(Express *x, Access access)
     if (access == ACCESS_ROW)
         return "(i + r)";
     if (x->contiguous)
-        return arena_printf(x->arena, "j * %lld + i * %lld", (long long)d.dim[0],
-                            (long long)x->chain->layout->level[2].extent);
+        return arena_printf(x->arena, "j * %lld + i * %lld", (long long)extent(d, 0, d.rank - 1, 1),
+                            (long long)layout_panel_width(x->chain->layout, d));
     return arena_printf(x->arena, "(i + r) * %lld + j", (long long)d.dim[d.rank - 1]);
 }
 

@@ -286,8 +286,9 @@ void build_copy(Fusion *f, const Node *node, BufferRef from, BufferRef to)
 static void build_unpack(Fusion *f, const Node *base, BufferRef from, BufferRef to)
 {
     Kernel *kernel = new_kernel(f, "unpack");
-    template_int(kernel->bind, "ROWS", base->shape.dim[0]);
-    template_int(kernel->bind, "COLS", base->shape.dim[1]);
+    int last = base->shape.rank - 1;
+    template_int(kernel->bind, "ROWS", extent(base->shape, 0, last, 1));
+    template_int(kernel->bind, "COLS", base->shape.dim[last]);
     template_int(kernel->bind, "P", layout_panel_width(f->layouts[base->id], base->shape));
     add_in(f, kernel, from);
     add_out(f, kernel, to);

@@ -1,7 +1,7 @@
 /* lay out: where a matrix lies in panels.
  *
- * Requires: simplified graphs. Decides: every matrix that is the right operand of a matmul lies in
- * panels, so does what is element-wise with it (gradient, optimizer slots), so that an optimizer
+ * Requires: simplified graphs. Decides: every matrix (or stack, such as a convolution's kernel)
+ * that is the right operand of a product lies in panels, so does what is element-wise with it (gradient, optimizer slots), so that an optimizer
  * works on the packed form; everything else is row-major. Keeps: the graph. A class of
  * element-wise connected matrices of which one cannot lie in panels stays row-major, unless it
  * holds a packed parameter; then it is our bug. */
@@ -18,16 +18,19 @@ int64_t layout_default_width(int64_t columns)
 
 const Layout *layout_panels(Arena *arena, Shape shape, int64_t width)
 {
-    int64_t panels = (shape.dim[1] + width - 1) / width;
+    int last = shape.rank - 1;
+    int64_t panels = (shape.dim[last] + width - 1) / width;
     Layout *layout = ARENA_NEW(arena, Layout);
-    *layout =
-        (Layout){.levels = 3, .level = {{1, panels, width}, {0, shape.dim[0], 1}, {1, width, 1}}};
+    layout->level[layout->levels++] = (struct nc_layout_level){last, panels, width};
+    for (int i = 0; i < last; i++)
+        layout->level[layout->levels++] = (struct nc_layout_level){i, shape.dim[i], 1};
+    layout->level[layout->levels++] = (struct nc_layout_level){last, width, 1};
     return layout;
 }
 
 int64_t layout_panel_width(const Layout *layout, Shape shape)
 {
-    return layout ? layout->level[2].extent : shape.dim[shape.rank - 1];
+    return layout ? layout->level[layout->levels - 1].extent : shape.dim[shape.rank - 1];
 }
 
 int64_t layout_elements(const Layout *layout, Shape shape)
@@ -72,9 +75,15 @@ void layout_print(Str *out, const Layout *layout)
                    (long long)layout->level[i].extent, (long long)layout->level[i].factor);
 }
 
+/* A matrix, or a stack of them: its columns are the last axis, its rows all the others. */
 static bool is_matrix(const Node *node)
 {
-    return node->shape.rank == 2 && !shape_has_batch(node->shape);
+    return node->shape.rank >= 2 && !shape_has_batch(node->shape);
+}
+
+static int64_t columns_of(const Node *node)
+{
+    return node->shape.dim[node->shape.rank - 1];
 }
 
 /* Is input k of `user` fastest in panels? */
@@ -198,7 +207,7 @@ static void classify(Classes *c)
                 read_in_panels(node, k) || (plays(node, ROLE_LOOP) && captured_in_panels(node, k));
             if (is_matrix(node->in[k]) && panels && !c->wanted[read])
                 c->wanted[read] = layout_panels(c->graph->arena, node->in[k]->shape,
-                                                layout_default_width(node->in[k]->shape.dim[1]));
+                                                layout_default_width(columns_of(node->in[k])));
         }
     }
 }
@@ -232,7 +241,8 @@ static void want_panels(Arena *arena, Param *const *params, const Graph *graph)
             Param *param = params[node_param(read)->id];
             if (!param->layout)
                 param->layout =
-                    layout_panels(arena, param->shape, layout_default_width(param->shape.dim[1]));
+                    layout_panels(arena, param->shape,
+                                  layout_default_width(param->shape.dim[param->shape.rank - 1]));
         }
     }
 }

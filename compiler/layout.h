@@ -14,7 +14,7 @@ struct Layout {
     struct nc_layout_level level[2 * MAX_RANK];
 };
 
-/* Panels of `width` columns of a [K, N] matrix; NULL where it would be row-major anyway. */
+/* Panels of `width` columns of a [.., K, N] matrix, all leading axes being rows. */
 const Layout *layout_panels(Arena *arena, Shape shape, int64_t width);
 int64_t layout_panel_width(const Layout *layout, Shape shape); /* row-major: N */
 int64_t layout_elements(const Layout *layout, Shape shape);    /* padding included */

@@ -334,7 +334,8 @@ void template_expand(Str *out, const char *name, const char *source, const Templ
     }
 }
 
-/* "//:param $X 8 meaning" -> "#define $X 8"; a default in braces {...} may hold spaces. */
+/* "//:param $X 8 meaning" -> "#define $X 8"; a default in braces {...}, to the line's last one, may
+ * hold spaces. */
 static void write_default(Str *out, const char *word, const char *end)
 {
     const char *hole = word + 5;
@@ -348,9 +349,9 @@ static void write_default(Str *out, const char *word, const char *end)
         value++;
     const char *stop = value;
     if (*value == '{') {
-        stop = ++value;
-        while (stop < end && *stop != '}')
-            stop++;
+        value++;
+        for (stop = end; stop > value && *stop != '}';)
+            stop--;
     } else {
         while (stop < end && *stop != ' ' && *stop != '\n')
             stop++;

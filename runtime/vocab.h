@@ -36,12 +36,29 @@ struct nc_hyper {
 };
 #endif
 
+/* How a tile walks an operand: from one row, k, line and cell to the next; and how far it sums. */
+struct nc_strides {
+    long row, k, high, wide;
+};
+struct nc_extents {
+    long k, high, wide;
+};
+/* A convolution: output o of an axis sees at cell t of the kernel the input's position
+ * (o * stride - before + t * dilation) / spread, where that is whole and inside. */
+struct nc_window {
+    long size[3];   /* of the input: height, width, channels */
+    long extent[2]; /* of the output: height, width */
+    long kernel[2], stride[2], before[2], dilation[2], spread[2];
+    long weight[3]; /* from one line of the kernel, one cell, one channel to the next */
+};
+
 #if defined(__TINYC__) && !defined(NC_SCALAR) /* natives; those of primitives: native.h */
 
 #define NC_STATIC static inline
 void nc_v_fill(nc_real *d, nc_real s, long n);
 void nc_v_iota(nc_real *d, nc_real start, long n);
 void nc_v_copy(nc_real *d, const nc_real *a, long n);
+void nc_v_accumulate(nc_real *d, const nc_real *a, long n);
 void nc_v_uniform(nc_real *d, const struct nc_hyper *h, unsigned stream, long row, long first,
                   long n);
 nc_real nc_sum(const nc_real *x, long n);
@@ -50,6 +67,11 @@ nc_real nc_minimum(const nc_real *x, long n);
 nc_real nc_argmax(const nc_real *x, long n);
 void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k, const nc_real *b,
              long ldb, long K, long rows, long width);
+void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a, const struct nc_strides *as,
+                 const nc_real *b, const struct nc_strides *bs, const struct nc_extents *extents,
+                 long rows, long width);
+void nc_window_tile(nc_real *c, const nc_real *x, const nc_real *w, const struct nc_window *g,
+                    long i, long rows, long width);
 void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows, long cols);
 void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, long cols);
 
@@ -481,6 +503,13 @@ NC_STATIC void nc_v_copy(nc_real *d, const nc_real *a, long n)
         NC_MEMCPY(d, a, (unsigned long)n * sizeof *d);
 }
 
+NC_STATIC void nc_v_accumulate(nc_real *d, const nc_real *a, long n)
+{
+    NC_INDEPENDENT
+    for (long i = 0; i < n; i++)
+        d[i] += a[i];
+}
+
 /* ---- random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
  * 3", 2011) ------------------------------------------------------------------------------------- */
 
@@ -546,31 +575,26 @@ NC_STATIC void nc_v_uniform(nc_real *d, const struct nc_hyper *h, unsigned strea
 /* ---- vectors --------------------------------------------------------------------------------- */
 
 /* NC_LANES reals a vector; NC_TILE_ROWS x 2 accumulators fit the registers; NC_ROWS is the height of
- * a whole tile, NC_TILE_REST of the largest part of a lower one. */
+ * a whole tile. */
 #ifndef NC_VECTORS
 #define NC_LANES 16
 #define NC_TILE_ROWS 4
-#define NC_TILE_REST 4
 #define NC_TILE_HEIGHT 4
 #elif defined(__AVX512F__)
 #define NC_LANES 16
 #define NC_TILE_ROWS 14
-#define NC_TILE_REST 8
 #define NC_TILE_HEIGHT 14
 #elif defined(__AVX2__)
 #define NC_LANES 8
 #define NC_TILE_ROWS 6
-#define NC_TILE_REST 6
 #define NC_TILE_HEIGHT 12
 #elif defined(__aarch64__)
 #define NC_LANES 4
 #define NC_TILE_ROWS 12
-#define NC_TILE_REST 8
 #define NC_TILE_HEIGHT 12
 #else
 #define NC_LANES 4
 #define NC_TILE_ROWS 6
-#define NC_TILE_REST 6
 #define NC_TILE_HEIGHT 12
 #endif
 #ifndef NC_ROWS
@@ -738,30 +762,40 @@ NC_STATIC void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, lo
 
 /* ---- the matmul tile ------------------------------------------------------------------------- */
 
-/* c[r][j] = sum over k of a[r * a_row + k * a_k] * b[k][j]: each element is one chain of fma in
- * ascending k from 0, so that its bits depend on neither tile shape nor instruction set. `rows` and
- * `vectors` are literals; the accumulators are registers. */
-NC_INLINE void nc_tile_part(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
-                            const nc_real *b, long ldb, long K, const int rows, const int vectors)
+/* c[r][j] = the sum over k of a[r * row + k * k] * b[k][j]: each element is one chain of fma in a
+ * fixed order, so that its bits depend on neither tile shape nor instruction set. K is summed in
+ * three nested loops: cells (`wide`) of lines (`high`) of k. The chain starts from 0, or from c if
+ * `add`. `rows` and `vectors` are literals; the accumulators are registers. */
+NC_INLINE void nc_tile_part(nc_real *c, long ldc, const int add, const nc_real *a,
+                            const struct nc_strides *as, const nc_real *b,
+                            const struct nc_strides *bs, const struct nc_extents *extents,
+                            const int rows, const int vectors)
 {
+    const long a_row = as->row, a_k = as->k, ldb = bs->k, K = extents->k;
     nc_vector acc[NC_TILE_ROWS][2];
     NC_UNROLL
     for (int r = 0; r < rows; r++) {
         NC_UNROLL
         for (int v = 0; v < vectors; v++)
-            acc[r][v] = nc_vector_splat(0);
+            acc[r][v] = add ? nc_vector_load(c + r * ldc + v * NC_LANES) : nc_vector_splat(0);
     }
-    for (long k = 0; k < K; k++) {
-        nc_vector u[2];
-        NC_UNROLL
-        for (int v = 0; v < vectors; v++)
-            u[v] = nc_vector_load(b + k * ldb + v * NC_LANES);
-        NC_UNROLL
-        for (int r = 0; r < rows; r++) {
-            nc_vector s = nc_vector_broadcast(a + r * a_row + k * a_k);
-            NC_UNROLL
-            for (int v = 0; v < vectors; v++)
-                acc[r][v] = nc_vector_fma(s, u[v], acc[r][v]);
+    for (long wide = 0; wide < extents->wide; wide++) {
+        for (long high = 0; high < extents->high; high++) {
+            const nc_real *a_line = a + wide * as->wide + high * as->high;
+            const nc_real *b_line = b + wide * bs->wide + high * bs->high;
+            for (long k = 0; k < K; k++) {
+                nc_vector u[2];
+                NC_UNROLL
+                for (int v = 0; v < vectors; v++)
+                    u[v] = nc_vector_load(b_line + k * ldb + v * NC_LANES);
+                NC_UNROLL
+                for (int r = 0; r < rows; r++) {
+                    nc_vector s = nc_vector_broadcast(a_line + r * a_row + k * a_k);
+                    NC_UNROLL
+                    for (int v = 0; v < vectors; v++)
+                        acc[r][v] = nc_vector_fma(s, u[v], acc[r][v]);
+                }
+            }
         }
     }
     NC_UNROLL
@@ -772,46 +806,162 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, const nc_real *a, long a_row, 
     }
 }
 /* `width` is a multiple of 16; strips of two vectors, or of one */
-NC_INLINE void nc_tile_strips(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
-                              const nc_real *b, long ldb, long K, const int rows, long width)
+NC_INLINE void nc_tile_strips(nc_real *c, long ldc, const int add, const nc_real *a,
+                              const struct nc_strides *as, const nc_real *b,
+                              const struct nc_strides *bs, const struct nc_extents *extents,
+                              const int rows, long width)
 {
     long j = 0;
     for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
-        nc_tile_part(c + j, ldc, a, a_row, a_k, b + j, ldb, K, rows, 2);
+        nc_tile_part(c + j, ldc, add, a, as, b + j, bs, extents, rows, 2);
     if (16 % (2 * NC_LANES) != 0 && j < width)
-        nc_tile_part(c + j, ldc, a, a_row, a_k, b + j, ldb, K, rows, 1);
+        nc_tile_part(c + j, ldc, add, a, as, b + j, bs, extents, rows, 1);
 }
-/* Fewer than NC_ROWS rows: out of line, so that a call site inlines the whole tile only */
-NC_NOINLINE void nc_tile_rest(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
-                              const nc_real *b, long ldb, long K, long rows, long width)
+/* A tile of any height, out of line: cut into parts of nearly equal height. */
+NC_NOINLINE void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a,
+                             const struct nc_strides *as, const nc_real *b,
+                             const struct nc_strides *bs, const struct nc_extents *extents,
+                             long rows, long width)
 {
-    while (rows > 0) {
-        long done = rows >= NC_TILE_REST ? NC_TILE_REST : rows >= 4 ? 4 : rows;
-        if (done == NC_TILE_REST)
-            nc_tile_strips(c, ldc, a, a_row, a_k, b, ldb, K, NC_TILE_REST, width);
-        else if (done == 4)
-            nc_tile_strips(c, ldc, a, a_row, a_k, b, ldb, K, 4, width);
-        else if (done == 3)
-            nc_tile_strips(c, ldc, a, a_row, a_k, b, ldb, K, 3, width);
-        else if (done == 2)
-            nc_tile_strips(c, ldc, a, a_row, a_k, b, ldb, K, 2, width);
-        else
-            nc_tile_strips(c, ldc, a, a_row, a_k, b, ldb, K, 1, width);
+    for (long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
+        const long done = (rows + parts - 1) / parts;
+#define NC_TILE_CASE(height)                                                                       \
+    if (height <= NC_TILE_ROWS && done == (height))                                                \
+        nc_tile_strips(c, ldc, add, a, as, b, bs, extents, height <= NC_TILE_ROWS ? height : 1,    \
+                       width);
+        NC_TILE_CASE(1)
+        NC_TILE_CASE(2)
+        NC_TILE_CASE(3)
+        NC_TILE_CASE(4)
+        NC_TILE_CASE(5)
+        NC_TILE_CASE(6)
+        NC_TILE_CASE(7)
+        NC_TILE_CASE(8)
+        NC_TILE_CASE(9)
+        NC_TILE_CASE(10)
+        NC_TILE_CASE(11)
+        NC_TILE_CASE(12)
+        NC_TILE_CASE(13)
+        NC_TILE_CASE(14)
+#undef NC_TILE_CASE
         c += done * ldc;
-        a += done * a_row;
+        a += done * as->row;
         rows -= done;
     }
 }
-/* rows in 1..NC_ROWS, width 16 or 32 (a literal where it is inlined) */
+
+/* rows in 1..NC_ROWS, width 16 or 32 (a literal where it is inlined): the whole tile inline, a lower
+ * one out of line */
 NC_INLINE void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
                        const nc_real *b, long ldb, long K, long rows, long width)
 {
+    const struct nc_strides as = {a_row, a_k, 0, 0}, bs = {0, ldb, 0, 0};
+    const struct nc_extents extents = {K, 1, 1};
     if (NC_LIKELY(rows == NC_ROWS)) {
         for (long r = 0; r < NC_ROWS; r += NC_TILE_ROWS)
-            nc_tile_strips(c + r * ldc, ldc, a + r * a_row, a_row, a_k, b, ldb, K, NC_TILE_ROWS,
+            nc_tile_strips(c + r * ldc, ldc, 0, a + r * a_row, &as, b, &bs, &extents, NC_TILE_ROWS,
                            width);
     } else {
-        nc_tile_rest(c, ldc, a, a_row, a_k, b, ldb, K, rows, width);
+        nc_tile_sum(c, ldc, 0, a, &as, b, &bs, &extents, rows, width);
+    }
+}
+
+/* ---- convolution: the tile under a window ------------------------------------------------------ */
+
+/* The kernel's cells that see the input from output position o along an axis: `count` of them from
+ * cell `first` on, `step` apart; the first sees input position `at`, each further one `move` more. */
+struct nc_taps {
+    long first, count, step, at, move;
+};
+NC_STATIC struct nc_taps nc_taps(const struct nc_window *g, int axis, long o)
+{
+    const long dilation = g->dilation[axis], spread = g->spread[axis];
+    struct nc_taps t = {0, 0, 1, o * g->stride[axis] - g->before[axis], 0};
+    while (t.step * dilation % spread != 0)
+        t.step++;
+    while (t.first < t.step && (t.at % spread != 0))
+        t.first++, t.at += dilation;
+    if (t.at % spread != 0)
+        return t;
+    t.at /= spread;
+    t.move = t.step * dilation / spread;
+    if (t.first < g->kernel[axis])
+        t.count = (g->kernel[axis] - t.first + t.step - 1) / t.step;
+    return t;
+}
+/* Leaves out the cells that see nothing of `size` positions. */
+NC_STATIC void nc_taps_inside(struct nc_taps *t, long size)
+{
+    while (t->count > 0 && t->at < 0)
+        t->first += t->step, t->at += t->move, t->count--;
+    while (t->count > 0 && t->at + (t->count - 1) * t->move >= size)
+        t->count--;
+}
+/* `rows` outputs `spread` apart along a line, whose cells along the height are `high`; x is the first
+ * input line they see. Outputs that all cells see whole are one sum; else each column of cells adds to
+ * the outputs it serves, which is the same sum. */
+NC_STATIC void nc_window_part(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                              const struct nc_window *g, const struct nc_taps *high,
+                              const struct nc_taps *wide, long rows, long width)
+{
+    const long channels = g->size[2], last = g->size[1] - 1, pace = g->stride[1];
+    const struct nc_strides as = {pace * channels, 1, high->move * g->size[1] * channels,
+                                  wide->move * channels};
+    const struct nc_strides bs = {0, g->weight[2], high->step * g->weight[0],
+                                  wide->step * g->weight[1]};
+    struct nc_extents extents = {channels, high->count, wide->count};
+    const long end = wide->at + (wide->count - 1) * wide->move + (rows - 1) * pace;
+    w += high->first * g->weight[0] + wide->first * g->weight[1];
+    if (wide->at >= 0 && end <= last) {
+        nc_tile_sum(c, ldc, 0, x + wide->at * channels, &as, w, &bs, &extents, rows, width);
+        return;
+    }
+    for (long r = 0; r < rows; r++)
+        nc_v_fill(c + r * ldc, 0, width);
+    extents.wide = 1;
+    for (long k = 0; k < wide->count; k++) {
+        const long at = wide->at + k * wide->move;
+        const long from = at < 0 ? (-at + pace - 1) / pace : 0;
+        const long to = at > last                       ? 0
+                        : (last - at) / pace + 1 < rows ? (last - at) / pace + 1
+                                                        : rows;
+        if (from < to)
+            nc_tile_sum(c + from * ldc, ldc, 1, x + (at + from * pace) * channels, &as,
+                        w + k * bs.wide, &bs, &extents, to - from, width);
+    }
+}
+/* `rows` outputs of one line from column `first` on, in parts that the registers hold */
+NC_STATIC void nc_window_line(nc_real *c, const nc_real *x, const nc_real *w,
+                              const struct nc_window *g, long line, long first, long rows,
+                              long width)
+{
+    const long spread = g->spread[1], row = g->size[1] * g->size[2];
+    struct nc_taps high = nc_taps(g, 0, line % g->extent[0]);
+    nc_taps_inside(&high, g->size[0]);
+    x += (line / g->extent[0] * g->size[0] + high.at) * row;
+    for (long phase = 0; phase < spread && phase < rows; phase++) {
+        long o = phase, left = (rows - phase + spread - 1) / spread;
+        for (long parts = (left + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
+            const long height = (left + parts - 1) / parts;
+            const struct nc_taps wide = nc_taps(g, 1, first + o);
+            nc_window_part(c + o * width, spread * width, x, w, g, &high, &wide, height, width);
+            o += height * spread;
+            left -= height;
+        }
+    }
+}
+/* A tile of a convolution of x [n, height, width, channels] with w: c[r] is output i + r of all
+ * outputs in order, `width` channels wide. */
+NC_NOINLINE void nc_window_tile(nc_real *c, const nc_real *x, const nc_real *w,
+                                const struct nc_window *g, long i, long rows, long width)
+{
+    while (rows > 0) {
+        const long line = i / g->extent[1], first = i % g->extent[1];
+        const long done = g->extent[1] - first < rows ? g->extent[1] - first : rows;
+        nc_window_line(c, x, w, g, line, first, done, width);
+        c += done * width;
+        i += done;
+        rows -= done;
     }
 }
 

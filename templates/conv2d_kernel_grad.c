@@ -1,5 +1,6 @@
-// Gradient of a 2-D convolution for its kernel; a unit of work is one kernel cell. Each output row
-// adds a product of the input's pixels, transposed, with the output gradient's.
+// Gradient of a 2-D convolution for its kernel; a unit of work is a tile of one kernel cell's [IC, OC]
+// matrix. Each block of images adds a product of the pixels that the cell sees, transposed, with the
+// output gradient's.
 //:param $name kernel_gradient
 //:param $H 6             input height
 //:param $W 5             input width
@@ -15,7 +16,11 @@
 //:param $PW 0
 //:param $DH 1            dilation
 //:param $DW 2
+//:param $BLOCK 2         images of a product: as many as stay in the cache
 //:param $P 16            columns of a tile
+//:param $WIDE cols       cells written of a tile's row
+//:param $STEP 1          column j of the result begins j * $STEP in
+//:param $LD 3            from one row of the result to the next
 //: begin
 static void $name(const void *job, long lo, long hi)
 {
@@ -23,34 +28,34 @@ static void $name(const void *job, long lo, long hi)
     const nc_real *x = args->in[0];
     const nc_real *dy = args->in[1];
     nc_real *dw = args->out[0];
+    static const struct nc_strides x_step = {1, $SW * $IC, $SH * $W * $IC, $H * $W * $IC};
+    static const struct nc_strides dy_step = {0, $OC, $OW * $OC, $OH * $OW * $OC};
+    const long tiles = ($IC + NC_ROWS - 1) / NC_ROWS;
     nc_real c[NC_ROWS * $P];
-    for (long u = lo; u < hi; u++) {
-        nc_real *dw_cell = dw + u * ($IC * $OC);
-        for (long e = 0; e < $IC * $OC; e++)
-            dw_cell[e] = 0;
-        for (long line = 0; line < args->n * $OH; line++) {
-            const long kw = u % $KW;
-            const long ih = line % $OH * $SH + u / $KW * $DH - $PH;
-            if (ih < 0 || ih >= $H)
-                continue;
-            const long shift = kw * $DW - $PW;
-            const long from = shift < 0 ? (-shift + $SW - 1) / $SW : 0;
-            const long last = $W - 1 - shift;
-            const long to = last < 0 ? 0 : last / $SW + 1 < $OW ? last / $SW + 1 : $OW;
-            const nc_real *x_row = x + (line / $OH * $H + ih) * ($W * $IC);
-            const nc_real *dy_row = dy + line * ($OW * $OC);
-            for (long i = 0; from < to && i < $IC; i += NC_ROWS) {
-                const long rows = $IC - i < NC_ROWS ? $IC - i : NC_ROWS;
-                for (long j = 0; j < $OC; j += $P) {
-                    const long cols = $OC - j < $P ? $OC - j : $P;
-                    nc_tile(c, $P, x_row + (from * $SW + shift) * $IC + i, 1, $SW * $IC,
-                            dy_row + from * $OC + j, $OC, to - from, rows, $P);
-                    for (long r = 0; r < rows; r++) {
-                        nc_real *dw_row = dw_cell + (i + r) * $OC + j;
-                        for (long e = 0; e < cols; e++)
-                            dw_row[e] += c[r * $P + e];
-                    }
-                }
+    for (long image = 0; image < args->n; image += $BLOCK) {
+        const long images = args->n - image < $BLOCK ? args->n - image : $BLOCK;
+        for (long u = lo; u < hi; u++) {
+            const long cell = u / tiles % ($KH * $KW), j = u / (tiles * $KH * $KW) * $P;
+            const long i = u % tiles * NC_ROWS, cols = $OC - j < $P ? $OC - j : $P;
+            const long rows = $IC - i < NC_ROWS ? $IC - i : NC_ROWS;
+            const long top = cell / $KW * $DH - $PH, left = cell % $KW * $DW - $PW;
+            const long oh = top < 0 ? (-top + $SH - 1) / $SH : 0;
+            const long ow = left < 0 ? (-left + $SW - 1) / $SW : 0;
+            const long bottom = top >= $H ? 0 : ($H - 1 - top) / $SH + 1;
+            const long right = left >= $W ? 0 : ($W - 1 - left) / $SW + 1;
+            const struct nc_extents extents = {(right < $OW ? right : $OW) - ow,
+                                               (bottom < $OH ? bottom : $OH) - oh, images};
+            nc_tile_sum(c, $P, 0,
+                        x + ((image * $H + oh * $SH + top) * $W + ow * $SW + left) * $IC + i,
+                        &x_step, dy + ((image * $OH + oh) * $OW + ow) * $OC + j, &dy_step, &extents,
+                        rows, $P);
+            for (long r = 0; r < rows; r++) {
+                nc_real *row = dw + j * $STEP + (cell * $IC + i + r) * $LD;
+                if (image > 0)
+                    nc_v_accumulate(row, c + r * $P, cols);
+                else
+                    nc_v_copy(row, c + r * $P, cols);
+                nc_v_fill(row + cols, 0, $WIDE - cols);
             }
         }
     }

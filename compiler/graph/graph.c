@@ -183,6 +183,11 @@ Node *reduce(Graph *graph, OpKind op, Node *x, unsigned axes)
     return x;
 }
 
+Node *matrix_transpose(Graph *graph, Node *x)
+{
+    return node_new(graph, OP_matrix_transpose, 1, &x, NULL);
+}
+
 Node *transpose(Graph *graph, Node *x, const int *perm)
 {
     int64_t list[MAX_RANK];

@@ -119,6 +119,7 @@ Node *read_hyper(Graph *graph, const char *field); /* see OP(hyper) */
 Node *reshape(Graph *graph, Node *x, Shape shape);
 Node *reduce(Graph *graph, OpKind op, Node *x, unsigned axes); /* bit k: axis k; keeps dims as 1 */
 Node *transpose(Graph *graph, Node *x, const int *perm);
+Node *matrix_transpose(Graph *graph, Node *x); /* the last two axes swapped */
 void graph_output(Graph *graph, const char *name, Node *node, Loc loc);
 
 /* Shapes. The batch dimension counts as an opaque extent that equals only itself. */

@@ -1,6 +1,9 @@
-/* 2-D convolution and its two gradients, NHWC and HWIO, as sums of small matrix products: one for
- * every output row and kernel cell. 'same' pads as Keras does, the odd cell at the end. */
+/* 2-D convolution and its two gradients, NHWC and HWIO. The convolution and the gradient for its input
+ * are products whose left operand is read through a window (vocab.h), so they share the matrix
+ * product's template, its panels and its epilogue; no copy of the input is made. */
+#include "layout.h"
 #include "ops/infer.h"
+#include "ops/tile.h"
 #include "program.h"
 
 static const AttrDef conv_attrs[] = {{"strides", ATTR_INTS, NULL, "", 0, 0, NULL},
@@ -47,57 +50,123 @@ static void gradient_conv2d(Gradients *to, Node *y, Node *g)
 {
     Graph *graph = gradient_graph(to);
     Node *x = y->in[0], *w = y->in[1];
-    if (gradient_wanted(to, y, 0)) {
-        Node *swapped = transpose(graph, w, (int[]){0, 1, 3, 2});
+    if (gradient_wanted(to, y, 0))
         gradient_add(to, y, 0,
-                     conv_node(graph, OP_conv2d_input_grad, g, swapped, y, x->shape.dim[1],
-                               x->shape.dim[2]));
-    }
+                     conv_node(graph, OP_conv2d_input_grad, g, matrix_transpose(graph, w), y,
+                               x->shape.dim[1], x->shape.dim[2]));
     if (gradient_wanted(to, y, 1))
         gradient_add(
             to, y, 1,
             conv_node(graph, OP_conv2d_kernel_grad, x, g, y, w->shape.dim[0], w->shape.dim[1]));
 }
 
-/* All three bind the forward convolution's sizes: x [H, W, IC], y [OH, OW, OC], w [KH, KW, ..]. */
-static void bind_conv(KernelBuild *build, const Node *node, const char *template, Shape x, Shape y,
-                      Shape w)
+/* Rows of a tile: whole lines of the output, up to 64 cells, or equal parts of a long one. */
+static int64_t tile_rows(Shape y)
+{
+    enum { CELLS = 64 };
+    int64_t height = y.dim[1], width = y.dim[2], lines = CELLS / width;
+    if (!lines)
+        return (width + (width - 1) / CELLS) / ((width - 1) / CELLS + 1);
+    return width * (lines < height ? lines : height);
+}
+
+static int64_t panel_width(const KernelBuild *build, const Node *node, int64_t columns)
+{
+    const Layout *layout = build->layouts[node->id];
+    return layout ? layout_panel_width(layout, node->shape) : layout_default_width(columns);
+}
+
+/* The window as struct nc_window's initialiser. The gradient for the input sees dy with its strides
+ * turned into spread, and walks the kernel from its last cell back. */
+static char *window_text(Arena *arena, const Node *node, bool forward, int64_t ld)
+{
+    Shape x = node->in[0]->shape, y = node->shape, w = node->in[1]->shape;
+    const int64_t *stride = attr(node, "strides")->list, *pad = attr(node, "padding")->list,
+                  *dilation = attr(node, "dilation")->list, sign = forward ? 1 : -1;
+    int64_t before[2], one[2] = {1, 1};
+    const int64_t *pace = forward ? stride : one, *spread = forward ? one : stride;
+    for (int i = 0; i < 2; i++)
+        before[i] = forward ? pad[i] : (w.dim[i] - 1) * dilation[i] - pad[i];
+    Str text = str_new(arena);
+    str_printf(&text, "{%lld, %lld, %lld}, {%lld, %lld}", (long long)x.dim[1], (long long)x.dim[2],
+               (long long)x.dim[3], (long long)y.dim[1], (long long)y.dim[2]);
+    const int64_t *const pairs[] = {w.dim, pace, before, dilation, spread};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        str_printf(&text, ", {%lld, %lld}", (long long)pairs[i][0], (long long)pairs[i][1]);
+    str_printf(&text, ", {%lld, %lld, %lld}", (long long)(sign * w.dim[1] * w.dim[2] * ld),
+               (long long)(sign * w.dim[2] * ld), (long long)ld);
+    return text.text;
+}
+
+static void count_flops(KernelBuild *build, Shape y, Shape w)
+{
+    build->kernel->flops =
+        2.0 * (double)(y.dim[1] * y.dim[2] * y.dim[3]) * (double)(w.dim[0] * w.dim[1] * w.dim[2]);
+}
+
+static void bind_window(KernelBuild *build, const Node *node, bool forward)
+{
+    Shape w = node->in[1]->shape;
+    const Layout *layout = build->layouts[node->in[1]->id];
+    int64_t columns = w.dim[3], width = panel_width(build, node->in[1], columns),
+            rows = tile_rows(node->shape), ld = layout ? width : columns;
+    const char *all = extent_text(build->arena, node->shape, 0, 3);
+    int64_t from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * w.dim[2] * ld;
+    const char *first = from ? arena_printf(build->arena, " + %lld", (long long)from) : "";
+    int64_t step = layout ? extent(w, 0, 3, 1) : 1;
+    bind_tile(build, all, arena_printf(build->arena, "%lld", (long long)rows), columns, width);
+    bind_item(build, "products", "call",
+              arena_printf(build->arena,
+                           "nc_window_tile(c, a, b%s + j * %lld, &window, i, rows, %lld)", first,
+                           (long long)step, (long long)width));
+    bind_item(build, "windows", "value", window_text(build->arena, node, forward, ld));
+}
+
+static void bind_conv2d(KernelBuild *build, const Node *node)
+{
+    bind_window(build, node, true);
+    count_flops(build, node->shape, node->in[1]->shape);
+}
+
+static void bind_input_grad(KernelBuild *build, const Node *node)
+{
+    bind_window(build, node, false);
+    count_flops(build, node->in[0]->shape, node->in[1]->shape);
+}
+
+/* Images whose pixels and gradients stay in the second cache while all tiles pass over them. */
+static int64_t images_at_once(Shape x, Shape y)
+{
+    enum { CACHE = 512 * 1024 };
+    int64_t bytes = (shape_row(x) + shape_row(y)) * (int64_t)sizeof(float);
+    return bytes > CACHE ? 1 : CACHE / bytes;
+}
+
+static void bind_kernel_grad(KernelBuild *build, const Node *node)
 {
     static const char *const names[] = {"H",  "W",  "IC", "OH", "OW", "OC", "KH",
                                         "KW", "SH", "SW", "PH", "PW", "DH", "DW"};
+    Shape x = node->in[0]->shape, y = node->in[1]->shape, w = node->shape;
     const int64_t *stride = attr(node, "strides")->list, *pad = attr(node, "padding")->list,
                   *dilation = attr(node, "dilation")->list;
     int64_t values[] = {x.dim[1], x.dim[2], x.dim[3],    y.dim[1],   y.dim[2],
                         y.dim[3], w.dim[0], w.dim[1],    stride[0],  stride[1],
                         pad[0],   pad[1],   dilation[0], dilation[1]};
-    bind_template(build, template);
+    bind_template(build, "conv2d_kernel_grad");
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         bind_int(build, names[i], values[i]);
-    int64_t columns = node->shape.dim[3];
-    bind_int(build, "P", columns <= 16 ? 16 : 32);
-    build->kernel->flops =
-        2.0 * (double)(y.dim[1] * y.dim[2] * y.dim[3]) * (double)(w.dim[0] * w.dim[1] * x.dim[3]);
-}
-
-static void bind_conv2d(KernelBuild *build, const Node *node)
-{
-    bind_conv(build, node, "conv2d", node->in[0]->shape, node->shape, node->in[1]->shape);
-    build->kernel->units = arena_printf(build->arena, "n * %lld", (long long)node->shape.dim[1]);
-}
-
-static void bind_input_grad(KernelBuild *build, const Node *node)
-{
-    bind_conv(build, node, "conv2d_input_grad", node->shape, node->in[0]->shape,
-              node->in[1]->shape);
-    build->kernel->units = arena_printf(build->arena, "n * %lld", (long long)node->shape.dim[1]);
-}
-
-static void bind_kernel_grad(KernelBuild *build, const Node *node)
-{
-    bind_conv(build, node, "conv2d_kernel_grad", node->in[0]->shape, node->in[1]->shape,
-              node->shape);
+    int64_t width = panel_width(build, node, w.dim[3]);
+    bool panels = build->layouts[node->id] != NULL;
+    bind_int(build, "BLOCK", images_at_once(x, y));
+    bind_int(build, "P", width);
+    bind_text(build, "WIDE",
+              panels ? arena_printf(build->arena, "%lld", (long long)width) : "cols");
+    bind_int(build, "STEP", panels ? extent(w, 0, 3, 1) : 1);
+    bind_int(build, "LD", panels ? width : w.dim[3]);
     build->kernel->units =
-        arena_printf(build->arena, "%lld", (long long)(node->shape.dim[0] * node->shape.dim[1]));
+        arena_printf(build->arena, "(%lld + NC_ROWS - 1) / NC_ROWS * %lld", (long long)w.dim[2],
+                     (long long)(w.dim[0] * w.dim[1] * ((w.dim[3] + width - 1) / width)));
+    count_flops(build, y, w);
 }
 
 #define CONV(ident)                                                                                \
@@ -105,14 +174,18 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
 
 OP(conv2d) = {CONV(conv2d),
               .doc = "Convolution of x [n, H, W, IC] with w [KH, KW, IC, OC].",
+              .epilogue = true,
+              .panel_inputs = 2,
+              .packed_inputs = 2,
               .infer = infer_conv2d,
               .gradient = gradient_conv2d,
               .bind = bind_conv2d,
               .sample = "{in: [[n, 6, 5, 2], [3, 2, 2, 3]], strides: [2, 1], padding: [1, 0], "
                         "dilation: [1, 2], extent: [3, 3]}"};
 OP(conv2d_input_grad) = {CONV(conv2d_input_grad), .doc = "Gradient of conv2d for its input.",
-                         .infer = infer_input_grad, .bind = bind_input_grad,
-                         .not_differentiable = true};
+                         .epilogue = true,        .panel_inputs = 2,
+                         .packed_inputs = 2,      .infer = infer_input_grad,
+                         .bind = bind_input_grad, .not_differentiable = true};
 OP(conv2d_kernel_grad) = {CONV(conv2d_kernel_grad), .doc = "Gradient of conv2d for its kernel.",
-                          .infer = infer_kernel_grad, .bind = bind_kernel_grad,
-                          .not_differentiable = true};
+                          .packed_output = true,    .infer = infer_kernel_grad,
+                          .bind = bind_kernel_grad, .not_differentiable = true};

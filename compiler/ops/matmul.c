@@ -2,6 +2,7 @@
  * axes together. Each result is one chain of fused multiply-adds in ascending k. */
 #include "layout.h"
 #include "ops/infer.h"
+#include "ops/tile.h"
 #include "program.h"
 
 static Shape infer_matmul(const Node *node)
@@ -17,16 +18,11 @@ static Shape infer_matmul_tn(const Node *node)
     return shape_of(2, (int64_t[]){a.dim[a.rank - 1], b.dim[b.rank - 1]});
 }
 
-static Node *transposed(Graph *graph, Node *x)
-{
-    return transpose(graph, x, (int[]){1, 0});
-}
-
 static void gradient_matmul(Gradients *to, Node *y, Node *g)
 {
     Graph *graph = gradient_graph(to);
     if (gradient_wanted(to, y, 0))
-        gradient_add(to, y, 0, node2(graph, OP_matmul, g, transposed(graph, y->in[1])));
+        gradient_add(to, y, 0, node2(graph, OP_matmul, g, matrix_transpose(graph, y->in[1])));
     if (gradient_wanted(to, y, 1))
         gradient_add(to, y, 1, node2(graph, OP_matmul_tn, y->in[0], g));
 }
@@ -35,39 +31,39 @@ static void gradient_matmul_tn(Gradients *to, Node *y, Node *g)
 {
     Graph *graph = gradient_graph(to);
     if (gradient_wanted(to, y, 0))
-        gradient_add(to, y, 0, node2(graph, OP_matmul, y->in[1], transposed(graph, g)));
+        gradient_add(to, y, 0, node2(graph, OP_matmul, y->in[1], matrix_transpose(graph, g)));
     if (gradient_wanted(to, y, 1))
         gradient_add(to, y, 1, node2(graph, OP_matmul, y->in[0], g));
 }
 
-/* How a [K, N] operand is walked in panels of P columns: the panel that starts at column j begins
- * j * STEP elements in, its rows are LD apart. */
-static void bind_panels(KernelBuild *build, const Node *b, int64_t width)
+/* The tile of a product: rows of a are a_row apart, its k a_k; column j's panel of b begins
+ * j * b_step in, its k are b_ld apart. */
+static void bind_product(KernelBuild *build, int64_t a_row, int64_t a_k, int64_t b_step,
+                         int64_t b_ld, const char *k, int64_t width)
 {
-    const Layout *layout = build->layouts[b->id];
-    bind_int(build, "B_STEP", layout ? extent(b->shape, 0, 1, build->batch) : 1);
-    bind_int(build, "B_LD", layout ? width : b->shape.dim[b->shape.rank - 1]);
+    bind_item(build, "products", "call",
+              arena_printf(build->arena,
+                           "nc_tile(c, %lld, a + i * %lld, %lld, %lld, b + j * %lld, %lld, %s, "
+                           "rows, %lld)",
+                           (long long)width, (long long)a_row, (long long)a_row, (long long)a_k,
+                           (long long)b_step, (long long)b_ld, k, (long long)width));
+}
+
+static void count_flops(KernelBuild *build, Shape a, double flops)
+{
+    *(shape_has_batch(a) ? &build->kernel->flops : &build->kernel->flops_fixed) = flops;
 }
 
 static void bind_matmul(KernelBuild *build, const Node *node)
 {
-    Shape a = node->in[0]->shape;
-    int64_t k = a.dim[a.rank - 1], n = node->in[1]->shape.dim[1];
+    Shape a = node->in[0]->shape, b = node->in[1]->shape;
+    int64_t k = a.dim[a.rank - 1], n = b.dim[1];
     const Layout *layout = build->layouts[node->in[1]->id];
-    int64_t width =
-        layout ? layout_panel_width(layout, node->in[1]->shape) : layout_default_width(n);
-    const char *rows = extent_text(build->arena, a, 0, a.rank - 1);
-    bind_template(build, "matmul");
-    bind_text(build, "M", rows);
-    bind_int(build, "N", n);
-    bind_text(build, "K", arena_printf(build->arena, "%lld", (long long)k));
-    bind_int(build, "P", width);
-    bind_int(build, "A_ROW", k);
-    bind_int(build, "A_K", 1);
-    bind_panels(build, node->in[1], width);
-    build->kernel->units = arena_printf(build->arena, "(%s + NC_ROWS - 1) / NC_ROWS", rows);
-    double flops = 2.0 * (double)k * (double)n * (double)shape_row(a) / (double)k;
-    *(shape_has_batch(a) ? &build->kernel->flops : &build->kernel->flops_fixed) = flops;
+    int64_t width = layout ? layout_panel_width(layout, b) : layout_default_width(n);
+    bind_tile(build, extent_text(build->arena, a, 0, a.rank - 1), "NC_ROWS", n, width);
+    bind_product(build, k, 1, layout ? k : 1, layout ? width : n,
+                 arena_printf(build->arena, "%lld", (long long)k), width);
+    count_flops(build, a, 2.0 * (double)n * (double)shape_row(a));
 }
 
 static void bind_matmul_tn(KernelBuild *build, const Node *node)
@@ -76,19 +72,9 @@ static void bind_matmul_tn(KernelBuild *build, const Node *node)
     int64_t m = a.dim[a.rank - 1], n = b.dim[b.rank - 1];
     const Layout *layout = build->layouts[node->id];
     int64_t width = layout ? layout_panel_width(layout, node->shape) : layout_default_width(n);
-    bind_template(build, "matmul");
-    bind_text(build, "M", arena_printf(build->arena, "%lld", (long long)m));
-    bind_int(build, "N", n);
-    bind_text(build, "K", extent_text(build->arena, a, 0, a.rank - 1));
-    bind_int(build, "P", width);
-    bind_int(build, "A_ROW", 1);
-    bind_int(build, "A_K", m);
-    bind_int(build, "B_STEP", 1);
-    bind_int(build, "B_LD", n);
-    build->kernel->units =
-        arena_printf(build->arena, "(%lld + NC_ROWS - 1) / NC_ROWS", (long long)m);
-    double flops = 2.0 * (double)n * (double)shape_row(a);
-    *(shape_has_batch(a) ? &build->kernel->flops : &build->kernel->flops_fixed) = flops;
+    bind_tile(build, arena_printf(build->arena, "%lld", (long long)m), "NC_ROWS", n, width);
+    bind_product(build, 1, m, 1, n, extent_text(build->arena, a, 0, a.rank - 1), width);
+    count_flops(build, a, 2.0 * (double)n * (double)shape_row(a));
 }
 
 OP(matmul) = {.name = "matmul",

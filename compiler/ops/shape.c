@@ -81,19 +81,6 @@ static void gradient_transpose(Gradients *to, Node *y, Node *g)
     gradient_add(to, y, 0, transpose(gradient_graph(to), g, inverse));
 }
 
-/* Panels of one matrix into panels of its transpose; a row-major matrix is one panel. */
-static void bind_matrix_transpose(KernelBuild *build, const Node *node)
-{
-    const Node *x = node->in[0];
-    bind_template(build, "transpose");
-    bind_text(build, "ROWS", extent_text(build->arena, x->shape, 0, 1));
-    bind_text(build, "COLS", extent_text(build->arena, x->shape, 1, 2));
-    bind_int(build, "FROM_P", layout_panel_width(build->layouts[x->id], x->shape));
-    bind_int(build, "TO_P", layout_panel_width(build->layouts[node->id], node->shape));
-    build->kernel->units = "1";
-    build->kernel->flops_fixed = (double)shape_row(x->shape);
-}
-
 /* The result's axes in runs that are adjacent in the input as well: where each starts. */
 static int transpose_runs(const AttrValue *perm, int *starts)
 {
@@ -112,10 +99,6 @@ static void bind_transpose(KernelBuild *build, const Node *node)
 {
     const AttrValue *perm = attr(node, "perm");
     Shape x = node->in[0]->shape;
-    if (perm->count == 2 && perm->list[0] == 1 && !shape_has_batch(x)) {
-        bind_matrix_transpose(build, node);
-        return;
-    }
     CopyLoops loops;
     int from[4], count = transpose_runs(perm, from);
     for (int i = 0; i < 4; i++) {
@@ -139,12 +122,56 @@ OP(transpose) = {.name = "transpose",
                  .arity = 1,
                  .class = OP_KERNEL,
                  .attrs = perm_attrs,
-                 .packed_inputs = 1,
-                 .packed_output = true,
                  .infer = infer_transpose,
                  .gradient = gradient_transpose,
                  .bind = bind_transpose,
                  .sample = "{in: [[2, n, 2, 3, 2]], perm: [1, 3, 4, 0, 2]}"};
+
+static Shape infer_matrix_transpose(const Node *node)
+{
+    Shape shape = node->in[0]->shape;
+    int64_t columns = shape.dim[shape.rank - 1];
+    shape.dim[shape.rank - 1] = shape.dim[shape.rank - 2];
+    shape.dim[shape.rank - 2] = columns;
+    return shape;
+}
+
+static void gradient_matrix_transpose(Gradients *to, Node *y, Node *g)
+{
+    gradient_add(to, y, 0, matrix_transpose(gradient_graph(to), g));
+}
+
+/* Panels into panels of the transpose; what is row-major is one panel. */
+static void bind_matrix_transpose(KernelBuild *build, const Node *node)
+{
+    const Node *x = node->in[0];
+    int rank = x->shape.rank;
+    const char *stack = extent_text(build->arena, x->shape, 0, rank - 2);
+    int64_t columns = x->shape.dim[rank - 1],
+            width = layout_panel_width(build->layouts[x->id], x->shape);
+    bind_template(build, "transpose");
+    bind_text(build, "STACK", stack);
+    bind_int(build, "ROWS", x->shape.dim[rank - 2]);
+    bind_int(build, "COLS", columns);
+    bind_int(build, "FROM_P", width);
+    bind_int(build, "TO_P", layout_panel_width(build->layouts[node->id], node->shape));
+    build->kernel->units =
+        arena_printf(build->arena, "%s * %lld", stack, (long long)((columns + width - 1) / width));
+    double work = (double)shape_row(x->shape);
+    *(shape_has_batch(x->shape) ? &build->kernel->flops : &build->kernel->flops_fixed) = work;
+}
+
+OP(matrix_transpose) = {
+    .name = "matrix_transpose",
+    .doc = "The transpose of each matrix of a stack: the last two axes swapped.",
+    .arity = 1,
+    .class = OP_KERNEL,
+    .packed_inputs = 1,
+    .packed_output = true,
+    .infer = infer_matrix_transpose,
+    .gradient = gradient_matrix_transpose,
+    .bind = bind_matrix_transpose,
+    .sample = "{in: [[n, 2, 3]]}"};
 
 /* slice and concatenate along one axis: [outer, axis, inner]. */
 static const AttrDef slice_attrs[] = {{"axis", ATTR_INT, NULL, "", 0, 0, NULL},

@@ -98,13 +98,17 @@ static inline void evaluate_matmul(const Evaluation *e, const Node *node, double
 static inline void evaluate_transpose(const Evaluation *e, const Node *node, const double *x,
                                       double *out)
 {
-    const AttrValue *perm = attr(node, "perm");
     Shape from = node->in[0]->shape;
+    int64_t swapped[MAX_RANK];
+    for (int axis = 0; axis < from.rank; axis++)
+        swapped[axis] = axis < from.rank - 2 ? axis : 2 * from.rank - 3 - axis;
+    const int64_t *perm =
+        node->op == OP_matrix_transpose ? swapped : attr(node, "perm")->list;
     for (int64_t i = 0; i < elements(e, node->shape); i++) {
         int64_t rest = i, index = 0;
         for (int axis = node->shape.rank - 1; axis >= 0; axis--) {
             int64_t dim = full_dim(e, node->shape, axis), stride = 1;
-            for (int k = (int)perm->list[axis] + 1; k < from.rank; k++)
+            for (int k = (int)perm[axis] + 1; k < from.rank; k++)
                 stride *= full_dim(e, from, k);
             index += rest % dim * stride;
             rest /= dim;
@@ -177,7 +181,7 @@ static inline void evaluate_node(const Evaluation *e, const Node *node, double *
         evaluate_reduce(e, node, x, out);
     else if (node->op == OP_matmul || node->op == OP_matmul_tn)
         evaluate_matmul(e, node, value, out);
-    else if (node->op == OP_transpose)
+    else if (node->op == OP_transpose || node->op == OP_matrix_transpose)
         evaluate_transpose(e, node, x, out);
     else if (node->op == OP_slice || node->op == OP_concatenate)
         evaluate_join(e, node, value, out);

@@ -260,21 +260,10 @@ static bool loop_variable(const char *source, const char *name, size_t length)
 static void every_hole_has_a_default(void **state)
 {
     (void)state;
-    static const char *const names[] = {"concatenate",
-                                        "conv2d",
-                                        "conv2d_input_grad",
-                                        "conv2d_kernel_grad",
-                                        "copy",
-                                        "entry",
-                                        "map",
-                                        "map_block",
-                                        "matmul",
-                                        "matmul_block",
-                                        "reduce_columns",
-                                        "reduce_rows",
-                                        "transpose",
-                                        "unit",
-                                        "unpack"};
+    static const char *const names[] = {
+        "concatenate",    "conv2d_kernel_grad", "copy", "entry",      "map",       "map_block",
+        "reduce_columns", "reduce_rows",        "tile", "tile_block", "transpose", "unit",
+        "unpack"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *source = template_source(arena, names[i]);
         for (const char *p = strstr(source, "//: begin"); (p = strchr(p, '$')); p++) {

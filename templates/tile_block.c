@@ -1,15 +1,17 @@
-// c = a * b in tiles of NC_ROWS rows and $P columns, then an element-wise chain on each tile as
-// calls of block functions, for tcc.
+// c = a * b, or a convolved with b, in tiles of $R rows and $P columns, then an element-wise chain on
+// each tile as calls of block functions, for tcc. A unit of work is one tile.
 //:param $name product
 //:param $uses_n 1       whether a size depends on the batch
-//:param $M n            rows
-//:param $N 40           columns
-//:param $K 24           summed over
-//:param $P 32           columns of a tile
-//:param $A_ROW 24       from one row of a to the next
-//:param $A_K 1          from one k to the next
-//:param $B_STEP 1       column j's panel starts j * $B_STEP elements into b
-//:param $B_LD 40        from one k to the next in b
+//:param $M n*9           rows
+//:param $N 40            columns
+//:param $R NC_ROWS      rows of a tile
+//:param $P 32            columns of a tile
+//:param $ROW u/((40+$P-1)/$P)
+//:param $COLUMN u%((40+$P-1)/$P)*$P
+//:param $windows 1       the window of a convolution
+//:param $w$value {{6, 5, 2}, {3, 3}, {3, 2}, {2, 1}, {1, 0}, {1, 2}, {1, 1}, {160, 80, 40}}
+//:param $products 1      what leaves the tile in c; i is its first row, j its first column
+//:param $k$call nc_window_tile(c,a,b+j,&window,i,rows,$P)
 //:param $operands 1     further pointers read
 //:param $o$name bias
 //:param $o$index 2
@@ -58,30 +60,34 @@ static void $name(const void *job, long lo, long hi)
     //: for f in $fills
     $f$call;
     //: end
-    nc_real c[NC_ROWS * $P];
-    for (long i = lo * NC_ROWS; i < hi * NC_ROWS && i < $M; i += NC_ROWS) {
-        const long rows = $M - i < NC_ROWS ? $M - i : NC_ROWS;
-        for (long j = 0; j < $N; j += $P) {
-            //: if $ragged
-            const long cols = $N - j < $P ? $N - j : $P;
+    //: for w in $windows
+    static const struct nc_window window = {$w$value};
+    //: end
+    nc_real c[$R * $P];
+    for (long u = lo; u < hi; u++) {
+        const long i = $ROW * $R, j = $COLUMN;
+        const long rows = $M - i < $R ? $M - i : $R;
+        //: if $ragged
+        const long cols = $N - j < $P ? $N - j : $P;
+        //: end
+        //: for k in $products
+        $k$call;
+        //: end
+        //: if $pad
+        for (long r = 0; r < rows; r++) {
+            for (long e = cols; e < $P; e++)
+                c[r * $P + e] = 0;
+        }
+        //: end
+        for (long r = 0; r < $RUNS; r++) {
+            const nc_real *c_r = c + r * $P;
+            //: for p in $row_pointers
+            $p$type *$p$name = $p$value;
             //: end
-            nc_tile(c, $P, a + i * $A_ROW, $A_ROW, $A_K, b + j * $B_STEP, $B_LD, $K, rows, $P);
-            //: if $pad
-            for (long r = 0; r < rows; r++) {
-                for (long e = cols; e < $P; e++)
-                    c[r * $P + e] = 0;
-            }
+            const long e = 0, len = $LEN;
+            //: for s in $calls
+            $s$call;
             //: end
-            for (long r = 0; r < $RUNS; r++) {
-                const nc_real *c_r = c + r * $P;
-                //: for p in $row_pointers
-                $p$type *$p$name = $p$value;
-                //: end
-                const long e = 0, len = $LEN;
-                //: for s in $calls
-                $s$call;
-                //: end
-            }
         }
     }
 }
