@@ -52,6 +52,11 @@ int nc_keras_open(struct nc_h5 *out, const char *path, struct nc_error *err)
     return nc_h5_open_bytes(out, path, bytes, size, err);
 }
 
+const struct nc_h5 *nc_keras_h5(const struct nc_weight_file *file)
+{
+    return file->own;
+}
+
 /* ---- layers with names ------------------------------------------------------------------------ */
 
 struct keras {
@@ -212,7 +217,9 @@ static int open_keras(struct nc_weight_file *out, const char *path, struct nc_er
     struct keras k = {.out = out, .h5 = h5, .root = "", .err = err};
     if (list_weights(&k) != 0 || add_origin(&k) != 0)
         return -1;
-    return out->count ? 0 : nc_fail(err, path, "has no weights in it");
+    return out->count || out->convention != NC_BY_PARAMETER
+               ? 0
+               : nc_fail(err, path, "has no weights in it");
 }
 
 static void close_keras(struct nc_weight_file *file)

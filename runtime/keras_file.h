@@ -7,6 +7,8 @@
 
 /* Opens the file itself or, of a .keras archive, its member model.weights.h5. */
 int nc_keras_open(struct nc_h5 *out, const char *path, struct nc_error *err);
+/* What nc_weights_keras has opened. */
+const struct nc_h5 *nc_keras_h5(const struct nc_weight_file *file);
 /* Is it a .keras archive? */
 int nc_is_keras_archive(const struct nc_file_head *head);
 int nc_is_hdf5(const struct nc_file_head *head);

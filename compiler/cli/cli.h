@@ -21,7 +21,7 @@ typedef struct {
 /* All that any command can be told. */
 typedef struct {
     const char *operand; /* SPEC, or what a command takes instead */
-    const char *weights, *out, *output, *after;
+    const char *weights, *trained_with, *out, *output, *after;
     Texts sets, inputs, targets, words;
     int64_t steps, threads, seed, show; /* 0: not given; seed: -1 */
     int64_t backend;                    /* BackendKind */

@@ -11,6 +11,8 @@ static const Option options[] = {
     {"out", 'o', OPTION_TEXT, offsetof(Args, out), "DIR",
      "folder for spec.yaml and weights.safetensors", 0, true},
     OPTION_WEIGHTS("the values, where FILE has the architecture only", false),
+    {"trained-with", 0, OPTION_TEXT, offsetof(Args, trained_with), "tensorflow|theano",
+     "what made a Keras file that does not say", 0, false},
     OPTION_JSON,
     OPTION_END,
 };
@@ -57,6 +59,7 @@ static int run(const Args *args)
                     .diag = job.diag,
                     .path = args->operand,
                     .weights = args->weights,
+                    .trained_with = args->trained_with,
                     .out = args->out};
     bool good = import(&job, &state);
     nc_weight_file_close(&state.file);

@@ -43,14 +43,15 @@ struct ImportTensor {
 struct Import {
     Arena *arena;
     Diag *diag;
-    const char *path;    /* FILE */
-    const char *weights; /* --weights: where the values are if not in FILE; or NULL */
-    const char *out;     /* the folder to write */
-    const char *name;    /* of the model, a C identifier */
-    Yaml *spec;          /* a map; importers may add `train` to it */
-    Yaml *inputs;        /* by name: their sizes */
-    Yaml *layers;        /* a list */
-    Yaml *outputs;       /* a list of names, or NULL: the last layer */
+    const char *path;         /* FILE */
+    const char *weights;      /* --weights: where the values are if not in FILE; or NULL */
+    const char *trained_with; /* --trained-with: what made a file that does not say; or NULL */
+    const char *out;          /* the folder to write */
+    const char *name;         /* of the model, a C identifier */
+    Yaml *spec;               /* a map; importers may add `train` to it */
+    Yaml *inputs;             /* by name: their sizes */
+    Yaml *layers;             /* a list */
+    Yaml *outputs;            /* a list of names, or NULL: the last layer */
     ImportTensor **tensors;
     int tensors_count;
     const char **names; /* that import_name has given */
@@ -74,7 +75,10 @@ extern const Importer *const importers[]; /* ends with NULL */
 
 /* The importer of a file, or NULL after an error. */
 const Importer *import_find(Import *import);
-/* Builds the spec and holds the tensors against its parameters; false after errors. */
+/* Builds import->model of the spec. Importers that look for each parameter of the model call it
+ * themselves, before they add tensors. */
+bool import_build(Import *import);
+/* Builds the spec, if that is yet to be done, and holds the tensors against its parameters; false after errors. */
 bool import_check(Import *import);
 /* Writes FOLDER/spec.yaml and FOLDER/weights.safetensors of what was checked. */
 bool import_write(Import *import, const char *folder);

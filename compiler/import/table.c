@@ -1,4 +1,6 @@
 /* The importers; the first that recognises a file reads it. */
 #include "import/import.h"
 
-const Importer *const importers[] = {NULL};
+extern const Importer import_keras;
+
+const Importer *const importers[] = {&import_keras, NULL};

@@ -160,11 +160,16 @@ static int write_files(Import *import, const char *text, const char *folder, str
     return nc_file_publish(temporary, spec, result, err);
 }
 
-bool import_check(Import *import)
+bool import_build(Import *import)
 {
     import->text = spec_text(import);
     import->model = build_text(import, import->text);
-    return import->model && check_tensors(import, import->model);
+    return import->model != NULL;
+}
+
+bool import_check(Import *import)
+{
+    return (import->model || import_build(import)) && check_tensors(import, import->model);
 }
 
 bool import_write(Import *import, const char *folder)

@@ -1,0 +1,86 @@
+#!/bin/bash
+# Imports each network of files.txt and measures it: a line `FILE<TAB>WANTED<TAB>GOT` each, where GOT is
+# an accuracy in percent, `outputs` (it ran, and all that came out is finite), `missing` (no such file
+# here), or the first line of a message. NETCC names the program, NETCC_DATA the data.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 2
+root=$(cd "$here/../.." && pwd) || exit 2
+netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+data=$(realpath -m -- "${NETCC_DATA:-$root/../shared/data}")
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+export NETCC_CACHE=$folder/cache HOME=$folder
+export NETCC_PLUGINS=${NETCC_PLUGINS:-$(dirname "$netcc")}
+cd "$folder" || exit 2
+"${CC:-cc}" -std=c11 -O1 "$here/samples.c" -lz -o samples || exit 2
+
+# make_set NAME COUNT: NAME-x.npy and NAME-y.npy
+make_set() {
+    local from=$data/mnist form=idx
+    [ ! -e "$1-x.npy" ] || return 0
+    case $1 in
+    mnist | mnist-flat | fashion)
+        [ "$1" != fashion ] || from=$data/fashion-mnist
+        [ "$1" != mnist-flat ] || form=flat
+        ./samples $form "$from/t10k-images-idx3-ubyte.gz" "$2" "$1-x.npy" &&
+            ./samples idx "$from/t10k-labels-idx1-ubyte.gz" "$2" "$1-y.npy"
+        ;;
+    cifar) ./samples cifar "$data/cifar10/cifar10-train-first4000.bin.gz" "$2" cifar-x.npy cifar-y.npy ;;
+    esac
+}
+
+# data_section NAME SCALE: what follows the layers of an imported spec
+data_section() {
+    cat <<END
+train:
+  loss: sparse_categorical_crossentropy
+  metrics: [accuracy]
+  batch_size: 100
+data:
+  test: {npy: [$folder/$1-x.npy, $folder/$1-y.npy]}
+  scale: $2
+END
+}
+
+# run_on_noise COUNT: `outputs` where all results are finite
+run_on_noise() {
+    ./samples noise "$(sed -n 's/^input: \[\(.*\)\]$/\1/p' net/spec.yaml)" "$1" noise.npy || return
+    "$netcc" predict net/spec.yaml --weights net/weights.safetensors --backend tcc \
+        --input noise.npy --output y.npy >out 2>err || { head -1 err; return; }
+    od -An -v -f -j 128 y.npy | grep -q '[0-9]' || { echo "no results"; return; }
+    if od -An -v -f -j 128 y.npy | grep -qi 'nan\|inf'; then echo "not finite"; else echo outputs; fi
+}
+
+# measure FILE OPTIONS SET SCALE: GOT
+measure() {
+    local file=$data/weights/$1 options set count
+    read -r -a options <<<"${2//+/$data/weights/}"
+    read -r set count <<<"$3"
+    [ -e "$file" ] || { echo missing; return; }
+    rm -rf net
+    if ! "$netcc" import "$file" "${options[@]}" -o net >out 2>err; then
+        head -1 err | sed "s#^netcc: error: $data/weights/[^:]*: ##"
+        return
+    fi
+    if [ "$set" = noise ]; then
+        run_on_noise "$count"
+        return
+    fi
+    make_set "$set" "$count" || { echo "no samples"; return; }
+    sed '/^train:/,$d' net/spec.yaml >net/eval.yaml
+    data_section "$set" "$4" >>net/eval.yaml
+    "$netcc" eval net/eval.yaml --weights net/weights.safetensors --backend tcc --json >out 2>err ||
+        { head -1 err; return; }
+    grep -o '"accuracy":[0-9.e-]*' out | cut -d: -f2 | awk '{ printf "%.1f\n", 100 * $1 }'
+}
+
+trimmed() {
+    sed 's/^ *//; s/ *$//' <<<"$1"
+}
+
+while IFS='|' read -r file options set scale wanted; do
+    file=$(trimmed "$file")
+    case $file in '' | '#'*) continue ;; esac
+    got=$(measure "$file" "$(trimmed "$options")" "$(trimmed "$set")" "$(trimmed "$scale")")
+    printf '%s\t%s\t%s\n' "$file" "$(trimmed "$wanted")" "$got"
+done <"${1:-$here/files.txt}"
