@@ -21,12 +21,22 @@ typedef struct {
     int position; /* of the member being written */
 } Block;
 
+static bool reduces(const Express *x)
+{
+    for (int i = 0; i < x->chain->members_count; i++) {
+        if (op_of(x->chain->members[i])->reducer)
+            return true;
+    }
+    return false;
+}
+
+/* A reduction needs its row in one piece. */
 static const char *run_size(const Express *x)
 {
     if (x->in_tile)
         return row_array_size(x);
-    bool whole_rows = x->stages > 1 || (!x->walk.flat && x->walk.columns_literal &&
-                                        x->walk.columns_literal <= BLOCK);
+    bool whole_rows = reduces(x) || (!x->walk.flat && x->walk.columns_literal &&
+                                     x->walk.columns_literal <= BLOCK);
     return whole_rows ? x->walk.columns : arena_printf(x->arena, "%d", BLOCK);
 }
 
