@@ -163,6 +163,15 @@ static void add_store(Fusion *f, Kernel *kernel, const Node *node, BufferRef to)
     ARENA_PUSH(f->arena, kernel->chain->stores, kernel->chain->stores_count, store);
 }
 
+static bool is_output(const Graph *graph, const Node *base)
+{
+    for (int i = 0; i < graph->outputs_count; i++) {
+        if (base_of(graph->outputs[i].node) == base)
+            return true;
+    }
+    return false;
+}
+
 /* Is the value of `node` needed outside `group`? */
 static bool needed_outside(const Fusion *f, const Group *group, const Node *node)
 {
@@ -176,11 +185,7 @@ static bool needed_outside(const Fusion *f, const Group *group, const Node *node
                 return true;
         }
     }
-    for (int i = 0; i < f->graph->outputs_count; i++) {
-        if (base_of(f->graph->outputs[i].node) == node)
-            return true;
-    }
-    return false;
+    return is_output(f->graph, node);
 }
 
 Users *find_users(Arena *arena, const Graph *graph)
@@ -326,18 +331,20 @@ static const Node *reader_of(const Fusion *f, const Param *param)
 }
 
 /* May the group that computes the next version write over the old one? Not if a later group still
- * reads that, nor if it reads it itself other than cell by cell. */
-static bool may_overwrite(const Fusion *f, const Group *writer, const Param *param, Shape shape)
+ * reads that, nor if it reads it itself other than cell by cell, nor if it goes elsewhere as it is. */
+static bool may_overwrite(const Fusion *f, const Group *writer, const Node *update, Shape shape)
 {
-    const Node *old = reader_of(f, param);
+    const Node *old = reader_of(f, node_param(update));
     const Users *users = old ? &f->users[old->id] : NULL;
+    if (old && is_output(f->graph, old))
+        return false;
     for (int i = 0; users && i < users->count; i++) {
         const Node *user = users->items[i];
         const Group *reader = f->grouping->of[user->id];
         bool direct = false;
         for (int k = 0; k < user->inputs; k++)
             direct |= user->in[k] == old;
-        if (op_of(user)->class == OP_STATE || (reader && direct && group_before(reader, writer)))
+        if (user == update || (reader && direct && group_before(reader, writer)))
             continue;
         if (!direct || reader != writer || user == writer->anchor ||
             !shape_equal(writer->domain, shape))
@@ -361,8 +368,7 @@ static void place_updates(Fusion *f)
         const Node *update = f->graph->updates[i], *value = update->in[0];
         const Group *writer = f->grouping->of[value->id];
         if (writer && value == base_of(value) && !f->place[value->id].buffer &&
-            !plays(value, ROLE_RESULT) &&
-            may_overwrite(f, writer, node_param(update), value->shape))
+            !plays(value, ROLE_RESULT) && may_overwrite(f, writer, update, value->shape))
             f->place[value->id].buffer = param_buffer(f, update);
     }
 }
@@ -380,24 +386,56 @@ static void place_outputs(Fusion *f)
     }
 }
 
-static void copy_rest(Fusion *f)
+static BufferRef source_of(Fusion *f, const Node *base)
 {
-    for (int i = 0; i < f->graph->updates_count; i++) {
-        const Node *update = f->graph->updates[i], *base = base_of(update->in[0]);
-        BufferRef to = {.buffer = param_buffer(f, update)};
-        BufferRef from = is_inline_leaf(base) ? (BufferRef){0} : place_of(f, base);
-        if (from.buffer != to.buffer)
-            build_copy(f, base, from, to);
-    }
+    return is_inline_leaf(base) ? (BufferRef){0} : place_of(f, base);
+}
+
+/* What no group has written to an output itself */
+static void copy_outputs(Fusion *f)
+{
     for (int i = 0; i < f->entry->buffers_count; i++) {
         Buffer *buffer = f->entry->buffers[i];
         if (buffer->kind != BUFFER_OUTPUT)
             continue;
-        BufferRef from = is_inline_leaf(buffer->node) ? (BufferRef){0} : place_of(f, buffer->node);
+        BufferRef from = source_of(f, buffer->node);
         if (f->layouts[buffer->node->id] && !is_inline_leaf(buffer->node))
             build_unpack(f, buffer->node, from, (BufferRef){.buffer = buffer});
         else if (from.buffer != buffer)
             build_copy(f, buffer->node, from, (BufferRef){.buffer = buffer});
+    }
+}
+
+/* Is `base` the old version of a state that has a new one, other than by `update`? */
+static bool is_overwritten(const Graph *graph, const Node *base, const Node *update)
+{
+    for (int i = 0; plays(base, ROLE_PARAM) && i < graph->updates_count; i++) {
+        if (graph->updates[i] != update && node_param(graph->updates[i]) == node_param(base))
+            return true;
+    }
+    return false;
+}
+
+/* Next versions that no group has written in their place. Where one is another's old version, all are
+ * read before any is written. */
+static void copy_updates(Fusion *f)
+{
+    const Graph *graph = f->graph;
+    BufferRef *from = ARENA_ARRAY(f->arena, BufferRef, graph->updates_count + 1);
+    for (int i = 0; i < graph->updates_count; i++) {
+        const Node *update = graph->updates[i], *base = base_of(update->in[0]);
+        from[i] = source_of(f, base);
+        if (is_overwritten(graph, base, update)) {
+            BufferRef aside = {.buffer = new_buffer(f, BUFFER_ARENA, base)};
+            build_copy(f, base, from[i], aside);
+            from[i] = aside;
+        }
+    }
+    for (int i = 0; i < graph->updates_count; i++) {
+        const Node *update = graph->updates[i];
+        BufferRef to = {.buffer = param_buffer(f, update)};
+        if (from[i].buffer != to.buffer)
+            build_copy(f, base_of(update->in[0]), from[i], to);
     }
 }
 
@@ -434,6 +472,7 @@ Entry *fuse(Arena *arena, const char *name, const Graph *graph, int params_count
     place_updates(&f);
     place_outputs(&f);
     fuse_graph(&f);
-    copy_rest(&f);
+    copy_outputs(&f);
+    copy_updates(&f);
     return entry;
 }

@@ -5,6 +5,7 @@
  * loop lives as long as the loop. */
 #include <stdlib.h>
 
+#include "group.h"
 #include "passes.h"
 
 enum { ALIGN = NC_ALIGN / 4, SLACK = 32 }; /* elements; a tile may read SLACK behind its operand */
@@ -113,13 +114,61 @@ static void verify_order(const Entry *entry, const Kernel *kernel, bool *written
         written[kernel->out[i].buffer->id] = true;
 }
 
+static bool is_state(const Buffer *b)
+{
+    return b->kind == BUFFER_WEIGHTS || b->kind == BUFFER_STATE || b->kind == BUFFER_MEMORY;
+}
+
+/* The loops around a kernel, the innermost first */
+typedef struct Around Around;
+struct Around {
+    const Around *outer;
+    const Node *loop;
+};
+
+/* The node that operand `k` of a kernel holds, outside of the loops around it; NULL: none is known. */
+static const Node *operand(const Kernel *kernel, int k, const Around *around)
+{
+    const Chain *chain = kernel->chain;
+    const Node *first = kernel->nodes_count ? kernel->nodes[0] : NULL, *node = NULL;
+    for (int i = 0; chain && i < chain->loads_count; i++) {
+        if (chain->loads[i].in == k)
+            node = chain->loads[i].node;
+    }
+    if (!node && first && (!chain || chain->tile) && k < first->inputs)
+        node = first->in[k];
+    for (; node && around && plays(base_of(node), ROLE_PORT); around = around->outer)
+        node = around->loop->in[attr(base_of(node), "index")->i];
+    return node ? base_of(node) : NULL;
+}
+
+/* A state's old version is read by nobody once the next one lies in its place. */
+static void verify_versions(const Entry *entry, const Kernel *kernel, const Around *around,
+                            bool *written)
+{
+    const Around inside = {around, kernel->nodes_count ? kernel->nodes[0] : NULL};
+    for (int i = 0; i < kernel->in_count; i++) {
+        const Buffer *b = kernel->in[i].buffer;
+        const Node *node = written[b->id] ? operand(kernel, i, around) : NULL;
+        if (node && plays(node, ROLE_PARAM) && node_param(node)->id == b->index)
+            bug("%s: %s is read after its next version is written", entry->name, b->field);
+    }
+    for (int i = 0; i < kernel->body_count; i++)
+        verify_versions(entry, kernel->body[i], &inside, written);
+    for (int i = 0; i < kernel->out_count; i++)
+        written[kernel->out[i].buffer->id] = is_state(kernel->out[i].buffer);
+}
+
 void verify_plan(const Entry *entry, int64_t batch)
 {
-    bool *written = calloc((size_t)entry->buffers_count + 1, sizeof *written);
+    bool *written = calloc(2 * ((size_t)entry->buffers_count + 1), sizeof *written);
+    bool *states_written = written + entry->buffers_count + 1;
     if (!written)
         bug("out of memory");
-    for (int i = 0; i < entry->kernels_count; i++)
+    for (int i = 0; i < entry->kernels_count; i++) {
         verify_order(entry, entry->kernels[i], written);
+        verify_versions(entry, entry->kernels[i], NULL, states_written);
+    }
     free(written);
     for (int i = 0; i < entry->buffers_count; i++) {
         const Buffer *a = entry->buffers[i];

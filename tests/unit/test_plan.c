@@ -3,6 +3,7 @@
  * write. Schedule must leave every read with the writer it had. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -394,6 +395,105 @@ static void memory_is_read_then_written(void **state)
     arena_free(arena);
 }
 
+/* ---- old and new versions of states -------------------------------------------------------------- */
+
+enum { CELLS = 5, STATES = 3 };
+
+/* States a, b, c of CELLS numbers, under test as one step of a model. */
+static Case *three_states(Node **a, Node **b, Node **c)
+{
+    Case *test = case_new();
+    Shape shape = shape_of(1, (int64_t[]){CELLS});
+    *a = case_operand(test, shape, -1, 1, 1);
+    *b = case_operand(test, shape, -1, 1, 2);
+    *c = case_operand(test, shape, -1, 1, 3);
+    return test;
+}
+
+static void set_next(Case *c, Node *state, Node *value)
+{
+    update_param(c->graph, node_param(state), value);
+}
+
+/* Runs the step; next[i] is what state i has become, out what output 0 is. */
+static void run_step(Case *c, float next[STATES][CELLS], float *out)
+{
+    Runner runner = case_compile(c, RUN_TCC);
+    struct nc_hyper hyper = {0};
+    float *weights = aligned_alloc(NC_ALIGN, runner.model->weights_bytes + NC_ALIGN);
+    void *arena = aligned_alloc(NC_ALIGN, runner.model->grad.arena_bytes + NC_ALIGN);
+    void *outputs[] = {out};
+    for (int i = 0; i < STATES; i++) {
+        for (int k = 0; k < CELLS; k++)
+            weights[node_param(c->operand[i])->offset + k] = (float)c->value[i][k];
+    }
+    const struct nc_call call = {
+        .weights = weights, .outputs = outputs, .hyper = &hyper, .n = 1, .arena = arena};
+    runner.model->grad.run(&call);
+    for (int i = 0; i < STATES; i++)
+        memcpy(next[i], weights + node_param(c->operand[i])->offset, sizeof next[i]);
+    free(weights);
+    free(arena);
+    case_close(&runner);
+    case_free(c);
+}
+
+static void expect_cells(const float *found, const float *wanted)
+{
+    for (int k = 0; k < CELLS; k++)
+        assert_float_equal(found[k], wanted[k], 1e-6);
+}
+
+static void old_values(const Case *c, float old[STATES][CELLS])
+{
+    for (int i = 0; i < STATES * CELLS; i++)
+        old[i / CELLS][i % CELLS] = (float)c->value[i / CELLS][i % CELLS];
+}
+
+static void states_may_change_places(void **state)
+{
+    Node *a, *b, *c;
+    float old[STATES][CELLS], next[STATES][CELLS], out[CELLS];
+    (void)state;
+    Case *test = three_states(&a, &b, &c);
+    old_values(test, old);
+    set_next(test, a, b);
+    set_next(test, b, c);
+    set_next(test, c, a);
+    graph_output(test->graph, "a", a, (Loc){0});
+    run_step(test, next, out);
+    expect_cells(next[0], old[1]);
+    expect_cells(next[1], old[2]);
+    expect_cells(next[2], old[0]);
+    expect_cells(out, old[0]);
+}
+
+/* a' could be written over a, were it not for b' = a and the output. */
+static void old_versions_are_read_as_they_were(void **state)
+{
+    Node *a, *b, *c;
+    float old[STATES][CELLS], next[STATES][CELLS], out[CELLS], wanted[CELLS];
+    (void)state;
+    for (int with_output = 0; with_output < 2; with_output++) {
+        Case *test = three_states(&a, &b, &c);
+        old_values(test, old);
+        for (int k = 0; k < CELLS; k++)
+            wanted[k] = tanhf(old[0][k]);
+        set_next(test, a, node1(test->graph, OP_tanh, a));
+        if (with_output)
+            set_next(test, b, node1(test->graph, OP_neg, b));
+        else
+            set_next(test, b, reshape(test->graph, a, a->shape));
+        graph_output(test->graph, "out", with_output ? a : c, (Loc){0});
+        run_step(test, next, out);
+        expect_cells(next[0], wanted);
+        expect_cells(next[2], old[2]);
+        expect_cells(out, old[with_output ? 0 : 2]);
+        if (!with_output)
+            expect_cells(next[1], old[0]);
+    }
+}
+
 /* ---- the checks themselves ------------------------------------------------------------------- */
 
 /* Buffers that die are used again: three in a row need the room of two. */
@@ -417,8 +517,12 @@ static void room_is_used_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_training_steps), cmocka_unit_test(random_leaves_and_views),
-        cmocka_unit_test(models_with_training),  cmocka_unit_test(memory_is_read_then_written),
+        cmocka_unit_test(random_training_steps),
+        cmocka_unit_test(random_leaves_and_views),
+        cmocka_unit_test(models_with_training),
+        cmocka_unit_test(memory_is_read_then_written),
+        cmocka_unit_test(states_may_change_places),
+        cmocka_unit_test(old_versions_are_read_as_they_were),
         cmocka_unit_test(room_is_used_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
