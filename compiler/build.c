@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <string.h>
 
-const char *const top_keys[] = {"name",   "input", "inputs", "outputs", "blocks",
-                                "layers", "train", "data",   NULL};
+const char *const top_keys[] = {"name",   "input",      "inputs", "outputs", "blocks",
+                                "layers", "pretrained", "train",  "data",    NULL};
 
 /* clang-format off */
 static const char *const c_keywords[] = {
@@ -177,6 +177,25 @@ static bool build_predict(Build *build)
     return true;
 }
 
+static void list_layers(Build *build)
+{
+    Model *model = build->model;
+    for (int i = 0; i < build->layers_count; i++) {
+        const LayerSpec *spec = &build->layers[i];
+        LayerName layer = {spec->path, spec->layer ? spec->layer->record.name : NULL};
+        if (spec->kind == ENTRY_LAYER)
+            ARENA_PUSH(build->arena, model->layers, model->layers_count, layer);
+    }
+}
+
+static bool read_network(Build *build)
+{
+    if (!build->model->inputs_count || !read_layers(build))
+        return false;
+    list_layers(build);
+    return build_predict(build);
+}
+
 bool build(Model *model)
 {
     Build state = {
@@ -190,7 +209,8 @@ bool build(Model *model)
     ok = read_inputs(&state) && ok;
     ok = read_scaling(&state, data) && ok;
     ok = read_train_rules(&state, train) && ok;
-    if (!model->inputs_count || !read_layers(&state) || !build_predict(&state))
+    ok = read_pretrained(&state, yaml_get(model->spec, "pretrained")) && ok;
+    if (!read_network(&state))
         return false; /* what follows needs the outputs' shapes */
     ok = check_train_rules(&state) && ok;
     ok = read_train(&state, train) && ok;

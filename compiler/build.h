@@ -19,6 +19,7 @@ typedef struct {
     const char *input;             /* of an ENTRY_BLOCK_INPUT: what the block calls it */
     const struct NameScope *scope; /* what the names in `from` mean */
     Loc loc;                       /* of the layer's kind in the spec */
+    const LayerPath *path;         /* of an ENTRY_LAYER */
     const AttrValue *attrs;
     bool trainable;
     bool needs_from;  /* it is the first of several inputs' readers */
@@ -67,7 +68,8 @@ typedef struct {
 /* The list that an entry stands in: the spec's, or a block's at one use. */
 typedef struct {
     const NameScope *scope;
-    BlockUse *use; /* or NULL */
+    BlockUse *use;         /* or NULL */
+    const LayerPath *path; /* of the use; or NULL */
     bool trainable;
     int *seen; /* by kind of layer, then by block: those without a name so far */
 } Place;
@@ -158,6 +160,7 @@ bool check_blocks_used(Build *build);
 
 /* build_list.c: `layers` as a flat list of entries. */
 bool read_list(Build *build, const Place *place, const Yaml *list);
+const LayerPath *path_new(Build *build, const char *name, const Place *place);
 Place place_new(Build *build, const NameScope *scope, BlockUse *use, bool trainable);
 void add_entry(Build *build, LayerSpec entry);
 
@@ -170,6 +173,10 @@ Origin origin_of(const Build *build, Position position);
  * are built, and each must mean something that is there. */
 bool read_train_rules(Build *build, const Yaml *train);
 bool check_train_rules(const Build *build);
+
+/* build_pretrained.c: `pretrained`, but for its patterns of what is frozen, which are rules. */
+bool read_pretrained(Build *build, const Yaml *map);
+bool read_freezing(Build *build, const Yaml *patterns);
 
 /* build_graph.c: inputs and layers as nodes; false after an error. */
 bool build_forward(Build *build, Purpose purpose, GraphParts *out);
@@ -208,6 +215,7 @@ bool bind_images(Build *build);
 extern const AttrDef train_attrs[], stopping_attrs[], checkpoint_attrs[];
 extern const AttrDef scaling_attrs[], csv_attrs[], digits_attrs[], spiral_attrs[];
 extern const char *const top_keys[];
+extern const char *const pretrained_keys[];
 extern const char *const layer_own_keys[];
 extern const char *const block_keys[];
 extern const char *const train_other_keys[];

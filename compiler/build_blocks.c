@@ -224,6 +224,7 @@ static bool add_inside(Build *build, const Item *item, BlockUse *use, const char
 {
     const Block *block = item->block;
     Place place = place_new(build, scope_in_use(build, item, name), use, item->trainable);
+    place.path = path_new(build, name, item->place);
     int first = build->layers_count;
     Yaml list = *block->layers;
     list.loc = loc_in_use(build, use, list.loc);

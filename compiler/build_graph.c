@@ -122,7 +122,7 @@ static Node *build_layer(Build *build, const LayerSpec *spec, const GraphParts *
         if (!in[i])
             return NULL;
     }
-    int64_t since = layer_since(build->model, spec->name, spec->trainable);
+    int64_t since = layer_since(build->model, spec->path, spec->trainable);
     LayerBuild layer = {.model = build->model,
                         .arena = build->arena,
                         .diag = build->diag,
@@ -132,6 +132,7 @@ static Node *build_layer(Build *build, const LayerSpec *spec, const GraphParts *
                         .name = spec->name,
                         .loc = spec->loc,
                         .attrs = spec->attrs,
+                        .path = spec->path,
                         .since = since,
                         .trainable = trains_since(build->model, since),
                         .in = in,

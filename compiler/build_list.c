@@ -37,10 +37,19 @@ void add_entry(Build *build, LayerSpec entry)
     ARENA_PUSH(build->arena, build->layers, build->layers_count, entry);
 }
 
+const LayerPath *path_new(Build *build, const char *name, const Place *place)
+{
+    LayerPath *path = ARENA_NEW(build->arena, LayerPath);
+    *path = (LayerPath){name, place->path};
+    return path;
+}
+
 Place place_new(Build *build, const NameScope *scope, BlockUse *use, bool trainable)
 {
-    return (Place){scope, use, trainable,
-                   ARENA_ARRAY(build->arena, int, layers.count + build->blocks_count)};
+    return (Place){.scope = scope,
+                   .use = use,
+                   .trainable = trainable,
+                   .seen = ARENA_ARRAY(build->arena, int, layers.count + build->blocks_count)};
 }
 
 /* What an item is */
@@ -207,6 +216,7 @@ static bool add_layer(Build *build, const Item *item, const Yaml *args, const ch
     bool ok = read_attrs(build->diag, owner, entry.loc, record_attrs(record), layer_own_keys, args,
                          &attrs);
     entry.attrs = attrs;
+    entry.path = path_new(build, name, item->place);
     add_entry(build, entry);
     return ok;
 }

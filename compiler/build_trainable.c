@@ -21,32 +21,50 @@ static bool matches_layer(const TrainRule *rule, const char *layer)
     return glob_match(whole, layer);
 }
 
-/* Freezing first, whatever the order; then the earliest epoch that unfreezes. */
-static int64_t decide(const Model *model, const char *name, bool is_layer, int64_t since)
+/* The layer, or the use of a block that it stands in */
+static bool means_layer(const TrainRule *rule, const LayerPath *layer)
 {
-    for (int pass = RULE_FREEZE; pass <= RULE_UNFREEZE; pass++) {
-        for (int i = 0; i < model->rules_count; i++) {
-            const TrainRule *rule = &model->rules[i];
-            if ((int)rule->kind != pass ||
-                !(is_layer ? matches_layer(rule, name) : glob_match_path(rule->pattern, name)))
-                continue;
-            if (pass == RULE_FREEZE)
-                since = 0;
-            else if (!since || rule->epoch < since)
-                since = rule->epoch;
-        }
+    for (; layer; layer = layer->outer) {
+        if (matches_layer(rule, layer->name))
+            return true;
+    }
+    return false;
+}
+
+/* Of a parameter only what does not mean its whole layer, which has been counted there. */
+static bool means(const TrainRule *rule, const LayerPath *layer, const char *parameter)
+{
+    if (!parameter)
+        return means_layer(rule, layer);
+    return glob_match_path(rule->pattern, parameter) && !means_layer(rule, layer);
+}
+
+/* Freezing first, whatever the order; then the earliest epoch that unfreezes. */
+static int64_t decide(const Model *model, const LayerPath *layer, const char *parameter,
+                      int64_t since)
+{
+    for (int i = 0; i < model->rules_count; i++) {
+        if (model->rules[i].kind == RULE_FREEZE && means(&model->rules[i], layer, parameter))
+            since = 0;
+    }
+    for (int i = 0; i < model->rules_count; i++) {
+        const TrainRule *rule = &model->rules[i];
+        if (rule->kind == RULE_UNFREEZE && means(rule, layer, parameter) &&
+            (!since || rule->epoch < since))
+            since = rule->epoch;
     }
     return since;
 }
 
-int64_t layer_since(const Model *model, const char *layer, bool trainable)
+int64_t layer_since(const Model *model, const LayerPath *layer, bool trainable)
 {
-    return decide(model, layer, true, trainable ? 1 : 0);
+    return decide(model, layer, NULL, trainable ? 1 : 0);
 }
 
-int64_t parameter_since(const Model *model, const char *parameter, int64_t layer)
+int64_t parameter_since(const Model *model, const char *parameter, const LayerPath *layer,
+                        int64_t since)
 {
-    return decide(model, parameter, false, layer);
+    return decide(model, layer, parameter, since);
 }
 
 bool trains_since(const Model *model, int64_t since)
@@ -66,12 +84,13 @@ int64_t next_unfreezing(const Model *model, int64_t epoch)
     return next;
 }
 
-double parameter_rate(const Model *model, const char *parameter)
+double parameter_rate(const Model *model, const char *parameter, const LayerPath *layer)
 {
     double rate = 1;
     for (int i = 0; i < model->rules_count; i++) {
         const TrainRule *rule = &model->rules[i];
-        if (rule->kind == RULE_RATE && glob_match_path(rule->pattern, parameter))
+        if (rule->kind == RULE_RATE &&
+            (means_layer(rule, layer) || glob_match_path(rule->pattern, parameter)))
             rate = rule->rate;
     }
     return rate;
@@ -149,49 +168,87 @@ static bool read_rates(Build *build, const Yaml *map)
     return ok;
 }
 
+bool read_freezing(Build *build, const Yaml *patterns)
+{
+    return read_patterns(build, (TrainRule){.kind = RULE_FREEZE}, patterns, "freeze");
+}
+
 bool read_train_rules(Build *build, const Yaml *train)
 {
     if (!train || train->kind != YAML_MAP)
         return true; /* read_train has something to say about that */
-    const TrainRule freeze = {.kind = RULE_FREEZE};
-    bool ok = read_patterns(build, freeze, yaml_get(train, "freeze"), "freeze");
+    bool ok = read_freezing(build, yaml_get(train, "freeze"));
     ok = read_unfreezings(build, yaml_get(train, "unfreeze")) && ok;
     return read_rates(build, yaml_get(train, "learning_rate_multipliers")) && ok;
 }
 
 /* ---- patterns that mean nothing ----------------------------------------------------------------- */
 
-static bool matches_any(const Build *build, const TrainRule *rule)
+static bool is_of_layer(const Param *param, const LayerPath *layer)
 {
-    for (int i = 0; i < build->layers_count; i++) {
-        if (matches_layer(rule, build->layers[i].name))
+    size_t length = strlen(layer->name);
+    return !strncmp(param->name, layer->name, length) && param->name[length] == '/';
+}
+
+static bool means_param(const Model *model, const TrainRule *rule, const Param *param)
+{
+    for (int i = 0; i < model->layers_count; i++) {
+        const LayerPath *layer = model->layers[i].path;
+        if (is_of_layer(param, layer) && means_layer(rule, layer))
             return true;
     }
-    for (int i = 0; i < build->model->params_count; i++) {
-        if (glob_match_path(rule->pattern, build->model->params[i]->name))
+    return glob_match_path(rule->pattern, param->name);
+}
+
+static bool matches_any(const Model *model, const TrainRule *rule)
+{
+    for (int i = 0; i < model->layers_count; i++) {
+        if (means_layer(rule, model->layers[i].path))
+            return true;
+    }
+    for (int i = 0; i < model->params_count; i++) {
+        if (glob_match_path(rule->pattern, model->params[i]->name))
             return true;
     }
     return false;
 }
 
-static bool no_match(const Build *build, const TrainRule *rule)
+static void add_name(Arena *arena, const char ***names, int *count, const char *name)
+{
+    for (int i = 0; i < *count; i++) {
+        if (!strcmp((*names)[i], name))
+            return;
+    }
+    ARENA_PUSH(arena, *names, *count, name);
+}
+
+const char **layer_and_param_names(const Model *model, int *count)
 {
     const char **names = NULL;
-    int count = 0;
-    for (int i = 0; i < build->layers_count; i++)
-        ARENA_PUSH(build->arena, names, count, build->layers[i].name);
-    for (int i = 0; i < build->model->params_count; i++)
-        ARENA_PUSH(build->arena, names, count, build->model->params[i]->name);
-    return diag_unknown(build->diag, rule->loc, "layer or parameter", rule->pattern, names, count);
+    *count = 0;
+    for (int i = 0; i < model->layers_count; i++) {
+        for (const LayerPath *layer = model->layers[i].path; layer; layer = layer->outer)
+            add_name(model->arena, &names, count, layer->name);
+    }
+    for (int i = 0; i < model->params_count; i++)
+        add_name(model->arena, &names, count, model->params[i]->name);
+    return names;
+}
+
+static bool no_match(const Model *model, const TrainRule *rule)
+{
+    int count;
+    const char **names = layer_and_param_names(model, &count);
+    return diag_unknown(model->diag, rule->loc, "layer or parameter", rule->pattern, names, count);
 }
 
 /* Does the epoch in which anything begins to train come from this rule? */
-static bool unfreezes(const Build *build, const TrainRule *rule)
+static bool unfreezes(const Model *model, const TrainRule *rule)
 {
-    for (int i = 0; i < build->model->params_count; i++) {
-        const Param *param = build->model->params[i];
+    for (int i = 0; i < model->params_count; i++) {
+        const Param *param = model->params[i];
         if (param->role == NC_ROLE_WEIGHT && param->since == rule->epoch &&
-            glob_match_path(rule->pattern, param->name))
+            means_param(model, rule, param))
             return true;
     }
     return false;
@@ -202,9 +259,9 @@ bool check_train_rules(const Build *build)
     bool ok = true;
     for (int i = 0; i < build->model->rules_count; i++) {
         const TrainRule *rule = &build->model->rules[i];
-        if (!matches_any(build, rule))
-            ok = no_match(build, rule);
-        else if (rule->kind == RULE_UNFREEZE && !unfreezes(build, rule))
+        if (!matches_any(build->model, rule))
+            ok = no_match(build->model, rule);
+        else if (rule->kind == RULE_UNFREEZE && !unfreezes(build->model, rule))
             ok = diag_error(build->diag, rule->loc,
                             "unfreeze: nothing that '%s' means is frozen before epoch %lld",
                             rule->pattern, (long long)rule->epoch);

@@ -137,7 +137,7 @@ static Node *next_of(Updater *u, const Scope *scope, const char *name)
 /* The learning rate of one parameter */
 static Node *rate_of(Updater *u, const Param *param)
 {
-    double factor = parameter_rate(u->model, param->name);
+    double factor = param->rate;
     if (factor == 1)
         return u->base_rate;
     return node2(u->graph, OP_mul, u->base_rate, constant(u->graph, factor));

@@ -86,6 +86,13 @@ typedef struct {
     bool save_best_only; /* false: those of every epoch are kept */
 } TrainOptions;
 
+/* A layer and the uses of blocks that it stands in, from the innermost. */
+typedef struct LayerPath LayerPath;
+struct LayerPath {
+    const char *name;
+    const LayerPath *outer; /* or NULL */
+};
+
 /* What a pattern of the spec says of the layers and parameters that it matches. */
 typedef enum { RULE_FREEZE, RULE_UNFREEZE, RULE_RATE } RuleKind;
 typedef struct {
@@ -95,6 +102,33 @@ typedef struct {
     double rate;   /* of RULE_RATE: a factor of the learning rate */
     int64_t epoch; /* of RULE_UNFREEZE: the first that trains it */
 } TrainRule;
+
+/* Names of tensors in a file, and what they are here: patterns, whose stars correspond. */
+typedef struct {
+    const char *theirs, *ours; /* a parameter, or a layer */
+    Loc loc;
+} NameRule;
+
+typedef struct {
+    const char *pattern;
+    Loc loc;
+} NamePattern;
+
+/* Weights that training starts from */
+typedef struct {
+    const Yaml *weights; /* the file's name; NULL: none */
+    Loc loc;
+    NameRule *map;
+    int map_count;
+    NamePattern *skip; /* parameters and tensors that are not taken */
+    int skip_count;
+} Pretrained;
+
+/* A layer as the spec's list has it, blocks written out */
+typedef struct {
+    const LayerPath *path;
+    const char *kind;
+} LayerName;
 
 typedef struct Model Model;
 struct Model {
@@ -114,6 +148,9 @@ struct Model {
     const char **metrics; /* names of the metrics, after the loss, of train and eval outputs */
     int metrics_count;
 
+    LayerName *layers;
+    int layers_count;
+    Pretrained pretrained;
     TrainOptions train_options;
     TrainRule *rules;
     int rules_count;
@@ -141,15 +178,18 @@ struct Model {
 };
 
 /* build_trainable.c: the first epoch in which a layer trains, 0 for never; the spec itself says
- * whether it does from the start. The same of a parameter of such a layer. */
-int64_t layer_since(const Model *model, const char *layer, bool trainable);
-int64_t parameter_since(const Model *model, const char *parameter, int64_t layer);
+ * whether it does from the start. The same of a parameter of that layer. */
+int64_t layer_since(const Model *model, const LayerPath *layer, bool trainable);
+int64_t parameter_since(const Model *model, const char *parameter, const LayerPath *layer,
+                        int64_t since);
+/* All names that patterns can mean, for messages. */
+const char **layer_and_param_names(const Model *model, int *count);
 /* Has that epoch come? */
 bool trains_since(const Model *model, int64_t since);
 /* The first epoch after `epoch` that unfreezes something, or 0. */
 int64_t next_unfreezing(const Model *model, int64_t epoch);
 /* The factor of a parameter's learning rate. */
-double parameter_rate(const Model *model, const char *parameter);
+double parameter_rate(const Model *model, const char *parameter, const LayerPath *layer);
 
 /* The first parameter that is a stateful layer's memory, or NULL. */
 const Param *model_memory(const Model *model);

@@ -39,3 +39,29 @@ bool glob_match_path(const char *pattern, const char *name)
     }
     return glob_match(pattern, name);
 }
+
+int glob_capture(const char *pattern, const char *text, GlobSpan *spans)
+{
+    const char *star = NULL;
+    int count = 0;
+    while (*text) {
+        if (*pattern == '*') {
+            if (count == GLOB_STARS)
+                return -1;
+            star = pattern++;
+            spans[count++] = (GlobSpan){text, 0};
+        } else if (*pattern == '?' || *pattern == *text) {
+            pattern++;
+            text++;
+        } else if (star) {
+            GlobSpan *last = &spans[count - 1];
+            pattern = star + 1;
+            text = last->start + ++last->length;
+        } else {
+            return -1;
+        }
+    }
+    for (; *pattern == '*' && count < GLOB_STARS; pattern++)
+        spans[count++] = (GlobSpan){text, 0};
+    return *pattern ? -1 : count;
+}

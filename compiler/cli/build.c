@@ -2,6 +2,7 @@
  * unit for every level of the instruction set; they are linked with a descriptor, the weights and
  * libnetcc.a, and the program picks one when it starts. */
 #include "cli/cli.h"
+#include "cli/pretrained.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -249,13 +250,23 @@ static bool write_sources(const Building *b, const float *weights)
                                     emit_weights_inside(job->arena, in_folder(b, "weights.bin")))));
 }
 
+/* What `pretrained` lacks is initialised. */
+static bool load_pretrained(Job *job)
+{
+    struct nc_error err;
+    if (nc_init_parameters(job->nc, job->session.weights, NULL, job_seed(job), &err) != 0)
+        return job_fault(job, &err);
+    return pretrained_load(job, true);
+}
+
 static bool load_weights(Job *job, const float **weights)
 {
+    const char *given = job->args->weights;
     *weights = NULL;
-    if (!job->args->weights)
+    if (!given && !job->model->pretrained.weights)
         return true;
     job->session.weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
-    if (!job_load_weights(job, job->args->weights))
+    if (given ? !job_load_weights(job, given) : !load_pretrained(job))
         return false;
     *weights = job->session.weights;
     return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "checkpoint.h"
+#include "cli/pretrained.h"
 #include "init.h"
 #include "random.h"
 #include "weights.h"
@@ -35,7 +36,7 @@ static bool go_back(const Divergence *d, struct nc_progress *progress)
     if (!d->checkpoint) {
         *progress = (struct nc_progress){0};
         return nc_init_parameters(d->job->nc, s->weights, s->state, s->seed, &err) == 0 &&
-               (!weights || job_load_weights(d->job, weights));
+               (weights ? job_load_weights(d->job, weights) : pretrained_load(d->job, false));
     }
     if (nc_checkpoint_open(&file, &standing, d->checkpoint, &err) != 0)
         return false;

@@ -1,5 +1,5 @@
 /* netcc emit: the network as NAME.h and NAME.c for a product. */
-#include "cli/cli.h"
+#include "cli/pretrained.h"
 
 #include "init.h"
 #include "weights.h"
@@ -25,10 +25,11 @@ static float *make_weights(Job *job)
     s->weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
     if (job->args->weights)
         return job_load_weights(job, job->args->weights) ? s->weights : NULL;
-    if (nc_init_parameters(job->nc, s->weights, NULL, job_seed(job), &err) == 0)
-        return s->weights;
-    job_fault(job, &err);
-    return NULL;
+    if (nc_init_parameters(job->nc, s->weights, NULL, job_seed(job), &err) != 0) {
+        job_fault(job, &err);
+        return NULL;
+    }
+    return pretrained_load(job, true) ? s->weights : NULL;
 }
 
 static bool emit(Job *job)

@@ -11,6 +11,7 @@
 
 #include "checkpoint.h"
 #include "cli/diverge.h"
+#include "cli/pretrained.h"
 #include "cli/resume.h"
 #include "cli/stage.h"
 #include "log.h"
@@ -471,6 +472,15 @@ static bool open_data(Training *t)
     return true;
 }
 
+/* A checkpoint counts, else --weights, else the spec's pretrained weights. */
+static bool load_first(Training *t)
+{
+    const Args *args = t->job->args;
+    if (args->resume)
+        return load_checkpoint(t);
+    return args->weights ? job_load_weights(t->job, args->weights) : pretrained_load(t->job, true);
+}
+
 static bool start(Training *t, Args *args)
 {
     Job *job = t->job;
@@ -480,8 +490,7 @@ static bool start(Training *t, Args *args)
     t->first_epoch = 1;
     return take_stand(t) && take_seed(t, args) && take_epoch(t) && job_compile(job, 0, uses) &&
            job_needs_training(job) && open_data(t) && is_same_run(t) && job_start(job, uses) &&
-           new_blocks(t) && (!args->weights || job_load_weights(job, args->weights)) &&
-           (!args->resume || load_checkpoint(t)) && job_make_folder(job, t->folder);
+           new_blocks(t) && load_first(t) && job_make_folder(job, t->folder);
 }
 
 /* On stderr, whatever stdout is for. */

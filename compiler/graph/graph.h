@@ -94,6 +94,7 @@ struct Param {
     Shape shape;
     struct nc_init init;
     bool trainable;
+    double rate;   /* factor of the learning rate */
     bool frozen;   /* no training step changes it */
     int64_t since; /* the first epoch that trains it; 0: none */
     const Layout *layout;

@@ -31,7 +31,7 @@ Param *model_param(Model *model, const char *name, Shape shape)
             return model->params[i];
     }
     Param *param = ARENA_NEW(model->arena, Param);
-    *param = (Param){.name = name, .id = model->params_count, .shape = shape};
+    *param = (Param){.name = name, .id = model->params_count, .shape = shape, .rate = 1};
     ARENA_PUSH(model->arena, model->params, model->params_count, param);
     return param;
 }
@@ -68,7 +68,8 @@ Node *layer_weight(LayerBuild *build, const char *suffix, Shape shape, const cha
     if (!param)
         return NULL;
     param->role = NC_ROLE_WEIGHT;
-    param->since = parameter_since(build->model, param->name, build->since);
+    param->since = parameter_since(build->model, param->name, build->path, build->since);
+    param->rate = parameter_rate(build->model, param->name, build->path);
     param->trainable = trains_since(build->model, param->since);
     param->frozen = !param->trainable;
     return read_param(build->graph, param);

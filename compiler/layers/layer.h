@@ -42,6 +42,7 @@ struct LayerBuild {
     const char *name; /* of this layer in the spec */
     Loc loc;
     const AttrValue *attrs;
+    const LayerPath *path;
     int64_t since;  /* the first epoch that trains it; 0: none */
     bool trainable; /* that has come */
     Node *const *in;

@@ -47,7 +47,9 @@ number() { # OBJECT KEY: in the object OBJECT of `out`
 freeze=$here/freeze.yaml
 exits "dump" 0 "$netcc" dump "$freeze" --after plan
 sed -n '/^train:/,/^eval:/p' out >frozen
-check "frozen layers run forward" grep -q 'conv2d .*weights.body/kernel' frozen
+check "frozen layers run forward" grep -q 'input.0 weights.stem/kernel' frozen
+check "in the kernels of inference and no other" test "$(grep -cE '# (stem|body)' frozen)" -eq \
+    "$(sed -n '/^predict:/,/^train:/p' out | grep -cE '# (stem|body)')"
 check "no backward kernel of a frozen layer" lacks frozen '_grad|(transpose|copy|reduce_columns) .*# (stem|body)'
 check "no optimizer state of a frozen layer" lacks frozen 'state\.(stem|body)'
 check "nothing frozen is written" lacks frozen '-> .*(weights|state)\.(stem|body)'
@@ -88,6 +90,59 @@ exits "build refuses" 1 "$netcc" build "$unfreeze" -o exe
 check "by name" grep -q 'unfreeze needs netcc train' err
 exits "emit --train refuses" 1 "$netcc" emit "$unfreeze" --train -o product
 exits "emit does not" 0 "$netcc" emit "$unfreeze" -o product
+
+# ---- pretrained weights ---------------------------------------------------------------------------
+
+cp "$here/pretrained.yaml" tuned.yaml
+tuned=tuned.yaml
+source=--set=pretrained.weights=run/weights.safetensors
+exits "pretrained" 0 "$netcc" train "$tuned" "$source" --out tuned
+check "a table" grep -q 'pretrained weights of .*: 8 taken, 2 newly initialised, 2 left over' err
+check "by the map" grep -qE '^  base_bn/moving_mean +\[24\] +stem_bn/moving_mean \[24\]$' err
+check "by its own name" grep -qE '^  body/kernel +\[24, 16\] +body/kernel \[24, 16\]$' err
+check "what is new" grep -qE '^  head/bias +\[12\] +newly initialised: skipped$' err
+check "what is left" grep -qE '^  skipped: head/kernel \[16, 10\]$' err
+exits "pretrained --json" 0 "$netcc" train "$tuned" "$source" --out tuned_json --json
+check "an event" grep -q '"event":"pretrained".*"base/kernel":"stem/kernel".*"initialised":\["head/kernel","head/bias"\],"left_over":\["head/kernel","head/bias"\]}' out
+check "no table" test ! -s err
+check "weights are those of the plain run" cmp tuned/weights.safetensors tuned_json/weights.safetensors
+exits "frozen, one epoch" 0 "$netcc" export "$tuned" --weights tuned/weights.safetensors -o tuned.npz
+exits "and where it is from" 0 "$netcc" export "$unfreeze" --weights run/weights.safetensors -o run.npz
+for array in base/kernel=stem/kernel base_bn/moving_mean=stem_bn/moving_mean; do
+    unzip -p tuned.npz "${array%=*}.npy" >a.npy
+    unzip -p run.npz "${array#*=}.npy" >b.npy
+    check "$array is frozen" cmp a.npy b.npy
+done
+# Precedence: a checkpoint, else --weights, else pretrained.
+exits "--weights" 0 "$netcc" train "$tuned" --set pretrained.weights=missing.npz --out more \
+    --weights tuned/weights.safetensors --steps 1
+check "leaves pretrained alone" lacks err pretrained
+exits "two epochs" 0 "$netcc" train "$tuned" "$source" --out long --set train.epochs=2 --quiet
+exits "one more epoch" 0 "$netcc" train "$tuned" --set pretrained.weights=missing.npz --out tuned --resume \
+    --set train.epochs=2
+check "--resume leaves it alone too" lacks err pretrained
+check "and is the longer run" cmp tuned/weights.safetensors long/weights.safetensors
+exits "the executable has them" 0 "$netcc" build "$tuned" "$source" -o tuned_exe
+exits "emit --train has them" 0 "$netcc" emit "$tuned" "$source" --train -o product
+check "emit tells" grep -q 'pretrained weights of' err
+refuses() { # NAME PATTERN SET...
+    local name=$1 pattern=$2
+    shift 2
+    exits "$name" 1 "$netcc" train "$tuned" "$source" "$@" --out refused
+    check "$name: why" grep -qE "$pattern" err
+    check "$name: nothing is left" test ! -e refused
+}
+refuses "another shape" "'head/kernel' is \\[16, 12\\], but 'head/kernel' of .* is \\[16, 10\\]" \
+    --set pretrained.skip=null
+refuses "their name misspelt" "unknown tensor 'stm'; did you mean 'stem'" --set 'pretrained.map={stm: base}'
+refuses "our name misspelt" "unknown layer or parameter 'bse'; did you mean 'base'" \
+    --set 'pretrained.map={stem: bse}'
+refuses "a pattern to nowhere" "none is a parameter as 'bse\\*'" --set 'pretrained.map={"stem*": "bse*"}'
+refuses "two for one" "are both for 'base/kernel'" --set 'pretrained.map={stem: base, body: base}' 
+refuses "nothing skipped" "unknown layer, parameter or tensor 'hed'; did you mean 'head'" \
+    --set pretrained.skip=hed
+refuses "no such file" "cannot find 'missing'" --set pretrained.weights=missing
+refuses "no weights" "netcc knows|not a safetensors file" --set "pretrained.weights=$tuned"
 
 echo "transfer: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

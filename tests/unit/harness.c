@@ -53,7 +53,8 @@ static Node *param_node(Case *c, Shape shape)
     *param = (Param){.name = arena_printf(c->arena, "p%d", model->params_count),
                      .id = model->params_count,
                      .shape = shape,
-                     .trainable = true};
+                     .trainable = true,
+                     .rate = 1};
     ARENA_PUSH(c->arena, model->params, model->params_count, param);
     return read_param(c->graph, param);
 }

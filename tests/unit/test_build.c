@@ -349,9 +349,9 @@ static void multiplies_learning_rates(void **state)
                    "  - dense: {units: 2, name: head}\n"
                    "train: {loss: mse, optimizer: sgd,\n"
                    "  learning_rate_multipliers: {'*': 0.5, 'body*': 0.1, '*/bias': 3}}\n");
-    assert_true(parameter_rate(model, "body/kernel") == 0.1);
-    assert_true(parameter_rate(model, "body/bias") == 3);
-    assert_true(parameter_rate(model, "head/kernel") == 0.5);
+    assert_true(param_named(model, "body/kernel")->rate == 0.1);
+    assert_true(param_named(model, "body/bias")->rate == 3);
+    assert_true(param_named(model, "head/kernel")->rate == 0.5);
 }
 
 static void keeps_slots_that_are_used(void **state)

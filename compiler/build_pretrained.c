@@ -1,0 +1,93 @@
+/* Reading `pretrained`: a file of weights that training starts from, and how its names become ours. */
+#include <string.h>
+
+#include "base/glob.h"
+#include "build.h"
+
+const char *const pretrained_keys[] = {"weights", "map", "freeze", "skip", NULL};
+
+static int stars(const char *pattern)
+{
+    int count = 0;
+    for (; *pattern; pattern++)
+        count += *pattern == '*';
+    return count;
+}
+
+/* `theirs: ours` */
+static bool read_name_rule(Build *build, const YamlPair *pair)
+{
+    Pretrained *p = &build->model->pretrained;
+    NameRule rule = {.theirs = pair->key, .loc = pair->loc};
+    if (!yaml_string(build->diag, pair->value, pair->key, &rule.ours))
+        return false;
+    if (stars(rule.theirs) > GLOB_STARS)
+        return diag_error(build->diag, pair->loc, "map: '%s' has more than %d stars", rule.theirs,
+                          GLOB_STARS);
+    if (stars(rule.ours) > stars(rule.theirs))
+        return diag_error(build->diag, pair->value->loc, "map: '%s' has more stars than '%s'",
+                          rule.ours, rule.theirs);
+    ARENA_PUSH(build->arena, p->map, p->map_count, rule);
+    return true;
+}
+
+static bool read_map(Build *build, const Yaml *map)
+{
+    if (!map || yaml_is_null(map))
+        return true;
+    if (!expect_map(build->diag, map, "map"))
+        return false;
+    bool ok = true;
+    for (int i = 0; i < map->count; i++)
+        ok = read_name_rule(build, &map->pairs[i]) && ok;
+    return ok;
+}
+
+static bool read_skipped(Build *build, const Yaml *value)
+{
+    Pretrained *p = &build->model->pretrained;
+    NamePattern skip = {.loc = value->loc};
+    if (!yaml_string(build->diag, value, "skip", &skip.pattern))
+        return false;
+    ARENA_PUSH(build->arena, p->skip, p->skip_count, skip);
+    return true;
+}
+
+static bool read_skip(Build *build, const Yaml *value)
+{
+    if (!value || yaml_is_null(value))
+        return true;
+    if (value->kind != YAML_LIST)
+        return read_skipped(build, value);
+    bool ok = true;
+    for (int i = 0; i < value->count; i++)
+        ok = read_skipped(build, value->items[i]) && ok;
+    return ok;
+}
+
+/* The file must be there only for those who read it. */
+static bool read_file(Build *build, const Yaml *map)
+{
+    Pretrained *p = &build->model->pretrained;
+    const Yaml *weights = yaml_get(map, "weights");
+    const char *path;
+    if (!weights)
+        return diag_error(build->diag, key_loc(build->model->spec, "pretrained"),
+                          "pretrained needs 'weights', a file");
+    p->loc = weights->loc;
+    p->weights = weights;
+    return yaml_string(build->diag, weights, "weights", &path);
+}
+
+bool read_pretrained(Build *build, const Yaml *map)
+{
+    if (!map || yaml_is_null(map))
+        return true;
+    if (!expect_map(build->diag, map, "pretrained"))
+        return false;
+    bool ok = check_keys(build->diag, map, "key", pretrained_keys);
+    ok = read_file(build, map) && ok;
+    ok = read_map(build, yaml_get(map, "map")) && ok;
+    ok = read_skip(build, yaml_get(map, "skip")) && ok;
+    return read_freezing(build, yaml_get(map, "freeze")) && ok;
+}

@@ -1,0 +1,11 @@
+/* pretrained: the weights that the spec's `pretrained` names, into the job's session. */
+#ifndef NETCC_PRETRAINED_H
+#define NETCC_PRETRAINED_H
+
+#include "cli/cli.h"
+
+/* Does nothing where the spec has no such section. `says`: prints a table of what went where on
+ * stderr, or with --json an event on stdout. */
+bool pretrained_load(Job *job, bool says);
+
+#endif
