@@ -14,7 +14,8 @@
 
 /* The first that recognises a file reads it. */
 static const struct nc_weight_format nc_weights_npz, nc_weights_safetensors;
-static const struct nc_weight_format *const formats[] = {&nc_weights_keras, &nc_weights_npz,
+static const struct nc_weight_format *const formats[] = {&nc_weights_shards, &nc_weights_torch,
+                                                         &nc_weights_keras, &nc_weights_npz,
                                                          &nc_weights_safetensors};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -204,18 +205,27 @@ static int find_dtype(const char *name, enum nc_dtype *out)
     return -1;
 }
 
+int nc_weight_add_safetensor(struct nc_weight_file *file, const struct nc_st_tensor *tensor,
+                             struct nc_error *err)
+{
+    enum nc_dtype dtype;
+    if (find_dtype(tensor->dtype, &dtype) != 0)
+        return nc_fail(err, file->path, "%s is %s, which is not supported", tensor->name,
+                       tensor->dtype);
+    struct nc_weight *w =
+        nc_weight_add(file, tensor->name, NULL, dtype, tensor->rank, tensor->shape, err);
+    if (!w)
+        return -1;
+    w->data = tensor->data;
+    return 0;
+}
+
 static int add_safetensors(struct nc_weight_file *out, const struct nc_safetensors *st,
                            struct nc_error *err)
 {
     for (int i = 0; i < st->count; i++) {
-        const struct nc_st_tensor *t = &st->tensors[i];
-        enum nc_dtype dtype;
-        if (find_dtype(t->dtype, &dtype) != 0)
-            return nc_fail(err, out->path, "%s is %s, which is not supported", t->name, t->dtype);
-        struct nc_weight *w = nc_weight_add(out, t->name, NULL, dtype, t->rank, t->shape, err);
-        if (!w)
+        if (nc_weight_add_safetensor(out, &st->tensors[i], err) != 0)
             return -1;
-        w->data = t->data;
     }
     return 0;
 }

@@ -91,5 +91,12 @@ struct nc_weight *nc_weight_add(struct nc_weight_file *file, const char *name, c
                                 struct nc_error *err);
 
 extern const struct nc_weight_format nc_weights_keras; /* keras_file.c: .h5 and .keras */
+/* A tensor of an open safetensors file, which stays open as long as this one. */
+struct nc_st_tensor;
+int nc_weight_add_safetensor(struct nc_weight_file *file, const struct nc_st_tensor *tensor,
+                             struct nc_error *err);
+
+extern const struct nc_weight_format nc_weights_torch;  /* torch/torch.c: .pt, .pth */
+extern const struct nc_weight_format nc_weights_shards; /* shards.c: an index of safetensors */
 
 #endif
