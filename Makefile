@@ -59,6 +59,14 @@ PLUGINS     += jpeg
 SOURCES_jpeg := runtime/plugin/jpeg.c $(PIXELS)
 LIBS_jpeg   := -ljpeg
 endif
+# ONNX: protobuf-c and the onnx.proto of libonnx-dev, from which protoc-c makes the reader
+ONNX_PROTO  := $(firstword $(wildcard /usr/include/onnx/onnx.proto /usr/local/include/onnx/onnx.proto))
+ifneq ($(and $(ONNX_PROTO),$(filter 1,$(call has,libprotobuf-c)),$(shell command -v protoc-c)),)
+PLUGINS     += onnx
+SOURCES_onnx := runtime/plugin/onnx.c $(B)/gen/onnx.pb-c.c $(BESIDE)
+CFLAGS_onnx := $(shell pkg-config --cflags libprotobuf-c)
+LIBS_onnx   := $(shell pkg-config --libs libprotobuf-c)
+endif
 HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 ifneq ($(words $(filter png jpeg,$(PLUGINS))),2)
@@ -93,6 +101,9 @@ $(B)/gen/embedded_data.h: $(EMBEDDED) Makefile | $(B)/gen
 	@for f in $(EMBEDDED); do \
 	   echo "{\"$$(dirname $$f)\", \"$$(basename $${f%.[ch]})\", (const char[]){"; \
 	   od -An -v -tu1 $$f | sed -E 's/ +([0-9]+)/\1,/g'; echo '0}},'; done > $@
+
+$(B)/gen/onnx.pb-c.c: $(ONNX_PROTO) | $(B)/gen
+	@protoc-c --c_out=$(B)/gen -I$(dir $<) $(notdir $<)
 
 $(B)/gen:
 	@mkdir -p $@
@@ -188,11 +199,21 @@ $(B)/unit/test_image: $(B)/tests/unit/pictures.o
 
 $(B)/tests/unit/test_vocab.o: CFLAGS += -ffp-contract=off
 
-unit: $(UNIT)
+# ONNX's own test cases
+$(B)/conformance: $(B)/tests/onnx/conformance.o $(OBJECTS)
+	@echo '  LINK $@'
+	$(V)$(CC) $(SAN) $^ $(LDLIBS) -o $@
+
+unit: $(UNIT) $(B)/conformance
 
 check: deps
 	@$(MAKE) -s -j2 all unit
 	@B=$(B) tests/run.sh
+
+# What takes longer: whole networks of ONNX's test data.
+check-slow: deps
+	@$(MAKE) -s -j2 all unit
+	@B=$(B) tests/onnx/run.sh slow
 
 # Everything once under AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own.
 asan:
@@ -228,7 +249,8 @@ bench: all
 # ---- for people ---------------------------------------------------------------------------------
 
 DEBIAN := gcc g++ clang make pkg-config tcc libtcc-dev libyaml-dev zlib1g-dev libjansson-dev \
-          libzip-dev libhdf5-dev libpng-dev libjpeg-dev libcmocka-dev
+          libzip-dev libhdf5-dev libpng-dev libjpeg-dev libprotobuf-c-dev protobuf-c-compiler \
+          libonnx-dev libcmocka-dev
 
 # Installs the packages of the list that are missing; does nothing where all are there.
 deps:
@@ -260,5 +282,5 @@ clean:
 	rm -rf $(B)
 
 .SECONDARY:
-.PHONY: all docs install uninstall data unit check asan fuzz fuzz-targets bench deps demo format clean
+.PHONY: all docs install uninstall data unit check check-slow asan fuzz fuzz-targets bench deps demo format clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -63,6 +63,8 @@ static int run(const Args *args)
                     .out = args->out};
     bool good = import(&job, &state);
     nc_weight_file_close(&state.file);
+    if (state.release)
+        state.release(state.held);
     return job_end(&job, good);
 }
 

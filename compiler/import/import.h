@@ -61,7 +61,9 @@ struct Import {
     const char **notes; /* lines for the user: what was left out though it changes no result */
     int notes_count;
     struct nc_weight_file file; /* for an importer that keeps one open; closed by the command */
-    const char *text;           /* import_check's: the spec, and the model that it makes */
+    void *held;                 /* what the tensors' values lie in: given to release at the end */
+    void (*release)(void *held);
+    const char *text; /* import_check's: the spec, and the model that it makes */
     const struct Model *model;
 };
 
