@@ -1,0 +1,120 @@
+#!/bin/bash
+# The networks of examples/zoo: as many parameters as Keras publishes for them, its layers' names, and
+# a training step on two small pictures. NETCC names the program to test.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
+root=$(cd ../.. && pwd) || exit 2
+netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+zoo=$root/examples/zoo
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+export NETCC_CACHE=$folder/cache NETCC_DATA=$folder HOME=$folder
+cd "$folder" || exit 2
+
+passed=0
+failed=0
+ok() {
+    echo "ok   zoo/$1"
+    passed=$((passed + 1))
+}
+fail() { # NAME WHY
+    echo "FAIL zoo/$1: $2"
+    [ ! -s err ] || head -5 err | sed 's/^/     /'
+    failed=$((failed + 1))
+}
+same() { # NAME HAVE WANT
+    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$2' is not '$3'"; fi
+}
+field() { # FILE KEY: the first value of a key outside of `layers`
+    sed 's/"layers":\[[^]]*\]//' "$1" | grep -o "\"$2\":[^,}]*" | head -n 1 | cut -d: -f2
+}
+
+# ---- sizes ----------------------------------------------------------------------------------------
+
+# Summaries must not need the memory that the network would.
+sizes() { # NETWORK PARAMETERS TRAINABLE
+    (ulimit -v 400000 && "$netcc" summary "$zoo/$1.yaml" --json) >"$1.json" 2>err
+    same "$1 parameters" "$(sed 's/\[n[^"]*"/"/g' "$1.json" >out; field out parameters)" "$2"
+    same "$1 trainable" "$(field out trainable)" "$3"
+}
+
+sizes vgg16 138357544 138357544
+sizes vgg19 143667240 143667240
+sizes resnet50 25636712 25583592
+sizes resnet101 44707176 44601832
+sizes resnet152 60419944 60268520
+sizes mobilenet 4253864 4231976
+sizes mobilenet_v2 3538984 3504872
+sizes squeezenet 1235496 1235496
+sizes densenet121 8062504 7978856
+sizes efficientnet_b0 5330570 5288548 # Keras: 5330571, with the counter of its normalization
+sizes xception 22910480 22855952
+sizes inception_v3 23851784 23817352
+same "every network has its sizes" "$(ls ./*.json | wc -l)" "$(ls "$zoo"/*.yaml | wc -l)"
+
+# ---- names ----------------------------------------------------------------------------------------
+
+names() { # NETWORK LAYER...: layers of Keras's network that have parameters
+    local network=$1 name
+    shift
+    for name; do
+        if grep -q "\"name\":\"$name\",\"shape\":\"[^\"]*\",\"parameters\":[1-9]" "$network.json"; then
+            ok "$network has $name"
+        else
+            fail "$network has $name" "no such layer"
+        fi
+    done
+}
+
+names vgg16 block1_conv2 block5_conv3 fc2 predictions
+names vgg19 block5_conv4
+names resnet50 conv1_conv conv2_block1_0_bn conv3_block4_2_conv conv5_block3_3_bn predictions
+names resnet101 conv4_block23_3_conv
+names resnet152 conv3_block8_1_bn conv4_block36_3_conv
+names mobilenet conv1_bn conv_dw_1 conv_dw_13_bn conv_pw_13_bn conv_preds
+names mobilenet_v2 bn_Conv1 expanded_conv_project_BN block_1_expand block_16_depthwise_BN Conv_1
+names squeezenet conv1 fire2_squeeze1x1 fire9_expand3x3 conv10
+names densenet121 conv1_bn conv2_block1_0_bn conv5_block16_2_conv pool4_conv bn predictions
+names efficientnet_b0 normalization block1a_se_reduce block2b_expand_conv block6d_project_bn top_conv
+names xception block1_conv1 block2_sepconv1 block5_sepconv1_bn block12_sepconv3 block14_sepconv2_bn
+
+# ---- a step ---------------------------------------------------------------------------------------
+
+array() { # FILE SHAPE: a header of NumPy's for bytes
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': ($2), }" >"$1"
+}
+array x.npy '2, 75, 75, 3'
+yes 'a picture of a norwegian blue that is resting' | head -c $((2 * 75 * 75 * 3)) >>x.npy
+array y.npy '2,'
+printf '\x07\x63' >>y.npy
+
+# A fresh network knows nothing: its loss is about log(1000), more with few cells to normalise over.
+learns() { # NETWORK OPTION...
+    local network=$1
+    shift
+    "$netcc" train "$zoo/$network.yaml" --backend tcc --json --steps 1 --out run \
+        --set 'input=[75, 75, 3]' --set 'data={train: {npy: [x.npy, y.npy]}, scale: 1/255}' \
+        --set 'train={loss: sparse_categorical_crossentropy, optimizer: sgd, batch_size: 2}' \
+        "$@" >out 2>err
+    local loss
+    loss=$(field out loss)
+    if awk -v loss="${loss:-0}" 'BEGIN { exit !(loss > 6 && loss < 14) }'; then
+        ok "$network trains"
+    else
+        fail "$network trains" "loss '$loss'"
+    fi
+}
+
+learns vgg16 --set layers.6.dense.units=64
+learns resnet50
+learns mobilenet
+learns mobilenet_v2
+learns squeezenet
+learns densenet121
+learns efficientnet_b0
+learns xception
+learns inception_v3
+
+echo "zoo: $passed passed, $failed failed"
+[ $failed -eq 0 ]
