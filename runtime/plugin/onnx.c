@@ -405,7 +405,28 @@ static void *message_list(struct memory *memory, size_t count, size_t bytes, voi
     return pointers;
 }
 
-static void write_tensor(Onnx__TensorProto *out, const struct nc_onnx_tensor *from)
+static int write_external(struct memory *memory, Onnx__TensorProto *out,
+                          const struct nc_onnx_tensor *from)
+{
+    const char *const pairs[][2] = {
+        {"location", from->location}, {"offset", from->offset}, {"length", from->length}};
+    Onnx__StringStringEntryProto *entries;
+    out->has_data_location = true;
+    out->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    out->external_data = message_list(memory, 3, sizeof *entries, &entries);
+    for (int i = 0; out->external_data && i < 3; i++) {
+        if (!pairs[i][1])
+            continue;
+        Onnx__StringStringEntryProto *entry = &entries[out->n_external_data++];
+        onnx__string_string_entry_proto__init(entry);
+        entry->key = loose(pairs[i][0]);
+        entry->value = loose(pairs[i][1]);
+    }
+    return out->external_data ? 0 : -1;
+}
+
+static int write_tensor(struct memory *memory, Onnx__TensorProto *out,
+                        const struct nc_onnx_tensor *from)
 {
     onnx__tensor_proto__init(out);
     out->name = loose(from->name);
@@ -413,8 +434,11 @@ static void write_tensor(Onnx__TensorProto *out, const struct nc_onnx_tensor *fr
     out->data_type = from->type;
     out->n_dims = from->rank;
     out->dims = loose(from->dims);
+    if (from->external)
+        return write_external(memory, out, from);
     out->has_raw_data = true;
     out->raw_data = (ProtobufCBinaryData){from->raw_bytes, loose(from->raw)};
+    return 0;
 }
 
 static int write_attribute(struct memory *memory, Onnx__AttributeProto *out,
@@ -438,7 +462,7 @@ static int write_attribute(struct memory *memory, Onnx__AttributeProto *out,
         out->t = list_of(memory, 1, sizeof *out->t);
         if (!out->t)
             return -1;
-        write_tensor(out->t, from->tensor);
+        return write_tensor(memory, out->t, from->tensor);
     }
     return 0;
 }
@@ -449,6 +473,7 @@ static int write_node(struct memory *memory, Onnx__NodeProto *out, const struct 
     onnx__node_proto__init(out);
     out->name = loose(from->name);
     out->op_type = loose(from->op);
+    out->domain = loose(from->domain);
     out->n_input = from->inputs_count;
     out->input = loose(from->inputs);
     out->n_output = from->outputs_count;
@@ -527,7 +552,7 @@ static int write_graph(struct memory *memory, Onnx__GraphProto *out,
     for (size_t i = 0; result == 0 && i < from->nodes_count; i++)
         result = write_node(memory, &nodes[i], &from->nodes[i]);
     for (size_t i = 0; result == 0 && i < from->initializers_count; i++)
-        write_tensor(&tensors[i], &from->initializers[i]);
+        result = write_tensor(memory, &tensors[i], &from->initializers[i]);
     out->n_input = from->inputs_count;
     out->n_output = from->outputs_count;
     if (result == 0)

@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 folder=${B:-build/fuzz}/fuzz
+export NETCC_PLUGINS=$PWD/${B:-build/fuzz}
 failed=0
 for name; do
     mkdir -p "$folder/corpus_$name"
