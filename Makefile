@@ -67,6 +67,9 @@ SOURCES_onnx := runtime/plugin/onnx.c $(B)/gen/onnx.pb-c.c $(BESIDE)
 CFLAGS_onnx := $(shell pkg-config --cflags libprotobuf-c)
 LIBS_onnx   := $(shell pkg-config --libs libprotobuf-c)
 endif
+# Those that executables of `netcc build` have inside
+LINKED    := $(filter png jpeg,$(PLUGINS))
+DEFS      += -DNC_LINKED='"$(LINKED)"'
 HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 ifneq ($(words $(filter png jpeg,$(PLUGINS))),2)
@@ -126,7 +129,8 @@ $(B)/runtime/peak_%.o: runtime/peak.c | $(GENERATED)
 	$(V)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
 
 # What executables of `netcc build` are linked with
-$(B)/libnetcc.a: $(patsubst %.c,$(B)/%.o,$(RUNTIME)) $(ISAS:%=$(B)/runtime/peak_%.o)
+$(B)/libnetcc.a: $(patsubst %.c,$(B)/%.o,$(RUNTIME)) $(ISAS:%=$(B)/runtime/peak_%.o) \
+                 $(LINKED:%=$(B)/runtime/plugin/%.o)
 	@echo '  AR   $@'
 	@rm -f $@
 	$(V)$(AR) rcs $@ $^

@@ -60,10 +60,10 @@ bool emit_product(Arena *arena, Diag *diag, const Program *program, const char *
                   const float *weights);
 
 /* emit_model.c, for `netcc build`: the descriptor and a main function as C; `isas`, which end with NULL,
- * name the units whose entries are nc_entry_predict_ISA ... And the assembler's text that puts the file
+ * name the units whose entries are nc_entry_predict_ISA ..., `linked` the plugins inside. And the assembler's text that puts the file
  * of packed weights into an object. */
 char *emit_model(Arena *arena, const Program *program, const struct nc_model *nc,
-                 const char *const *isas, bool has_weights);
+                 const char *const *isas, const char *const *linked, bool has_weights);
 char *emit_weights_inside(Arena *arena, const char *path);
 
 /* describe.c: the model's descriptor; entries' run pointers are NULL until a driver sets them. */

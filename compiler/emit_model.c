@@ -185,8 +185,21 @@ static void add_metadata(const Descriptor *d)
     }
 }
 
+static void add_pictures(const Descriptor *d, const char *const *linked)
+{
+    const Framing *f = &d->program->model->framing;
+    template_list(d->bind, "linked");
+    for (; *linked; linked++)
+        template_text(template_item(d->bind, "linked"), "name", *linked);
+    template_int(d->bind, "own_size", !f->resizes || f->resize_count);
+    template_int(d->bind, "resize_height", f->resize[0]);
+    template_int(d->bind, "resize_width", f->resize[1]);
+    template_int(d->bind, "antialias", f->antialias);
+    template_int(d->bind, "bgr", f->bgr);
+}
+
 char *emit_model(Arena *arena, const Program *program, const struct nc_model *nc,
-                 const char *const *isas, bool has_weights)
+                 const char *const *isas, const char *const *linked, bool has_weights)
 {
     Descriptor d = {arena, program, nc, template_record(arena), 0};
     Str text = str_new(arena);
@@ -197,6 +210,7 @@ char *emit_model(Arena *arena, const Program *program, const struct nc_model *nc
     add_defaults(&d);
     add_classes(&d);
     add_metadata(&d);
+    add_pictures(&d, linked);
     template_int(d.bind, "has_weights", has_weights);
     str_add(&text, embedded_text("runtime", "netcc"));
     str_add(&text, embedded_text("runtime", "standalone"));

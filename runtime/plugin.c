@@ -70,6 +70,15 @@ static const struct nc_plugin *find(const char *name, char why[WHY])
     return loaded[i].table;
 }
 
+void nc_plugin_link(const char *name, const struct nc_plugin *table)
+{
+    int i = 0;
+    while (i < MOST_PLUGINS - 1 && loaded[i].table)
+        i++;
+    loaded[i].table = table;
+    snprintf(loaded[i].name, sizeof loaded[i].name, "%s", name);
+}
+
 const void *nc_plugin(const char *name, const char *needs, const char *path, struct nc_error *err)
 {
     char why[WHY];

@@ -13,6 +13,9 @@ struct nc_plugin {
 };
 #define NC_PLUGIN_EXPORT __attribute__((visibility("default")))
 
+/* A table that is linked in, so that no file is sought. */
+void nc_plugin_link(const char *name, const struct nc_plugin *table);
+
 /* The table of NAME.so, or NULL with err; `needs` says who wants it: "npz files need libzip". */
 const void *nc_plugin(const char *name, const char *needs, const char *path, struct nc_error *err);
 

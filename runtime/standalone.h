@@ -14,6 +14,18 @@ struct nc_work {
     double row, fixed;
 };
 
+/* A decoder of pictures that is linked in: its table, as plugin.h has them */
+struct nc_linked {
+    const char *name;
+    const void *plugin;
+};
+
+/* How pictures fill an input, beside its shape: see struct nc_frame */
+struct nc_framing {
+    int own_size; /* the sizes are these, not the input's */
+    int resize_height, resize_width, antialias, bgr;
+};
+
 struct nc_standalone {
     struct nc_model *model; /* its entries' run pointers are set at the start */
     const struct nc_code *code;
@@ -30,8 +42,10 @@ struct nc_standalone {
     long test_digits;
     unsigned test_digits_seed;
     const struct nc_class_names *classes; /* one per target */
-    const char *const *metadata; /* what weights say beside numbers: pairs of key and text, */
-    int metadata_count;          /* of which `table` tells how csv files are read */
+    const char *const *metadata;    /* what weights say beside numbers: pairs of key and text, */
+    int metadata_count;             /* of which `table` tells how csv files are read */
+    const struct nc_linked *linked; /* ends with a name that is NULL */
+    struct nc_framing framing;
 };
 
 int nc_standalone_main(const struct nc_standalone *standalone, int argc, char **argv);

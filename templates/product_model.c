@@ -64,6 +64,16 @@ static const char *const metadata[] = {
 //: end
     0};
 
+//: for l in $linked
+extern const struct nc_image_plugin nc_plugin_$l$name;
+//: end
+
+static const struct nc_linked linked[] = {
+//: for l in $linked
+    {"$l$name", &nc_plugin_$l$name},
+//: end
+    {0, 0}};
+
 static struct nc_model model = {
     .abi = NC_ABI,
     .name = "$name",
@@ -120,7 +130,9 @@ static const struct nc_standalone standalone = {
     .test_digits_seed = $test_digits_seed,
     .classes = classes,
     .metadata = metadata,
-    .metadata_count = $metadata_count};
+    .metadata_count = $metadata_count,
+    .linked = linked,
+    .framing = {$own_size, $resize_height, $resize_width, $antialias, $bgr}};
 
 int main(int argc, char **argv)
 {

@@ -90,8 +90,8 @@ typedef struct {
 #define OPTION_INPUT                                                                               \
     {                                                                                              \
         "input", 0, OPTION_TEXTS, offsetof(Args, inputs), "[NAME=]FILE",                           \
-            "samples as npy or csv, or pictures: a file or a folder; once for every input", 0,     \
-            true                                                                                   \
+            "samples as npy, csv, tsv or idx, once for every input; or pictures: files, folders",  \
+            0, true                                                                                \
     }
 #define OPTION_END                                                                                 \
     {                                                                                              \
@@ -159,19 +159,22 @@ typedef struct {
     struct nc_array *inputs, *targets; /* by port */
     int inputs_count, targets_count;
     struct nc_samples samples;
+    const char *const *files; /* by row: of pictures that the command line names; or NULL */
 } Samples;
 
 /* data.train, data.test or data.validation; errors stand at the spec's line. */
 bool samples_open(Job *job, const DataSource *source, Samples *out);
 /* --input and --target files; `targets` NULL: none are needed. */
 bool samples_open_files(Job *job, const Texts *inputs, const Texts *targets, Samples *out);
-/* How many rows the file of an --input has, for when the model is yet to be compiled. */
-bool samples_count_rows(Job *job, const char *text, int64_t *rows);
+/* How many rows the files of the first --input have, for when the model is yet to be compiled. */
+bool samples_count_rows(Job *job, const Texts *inputs, int64_t *rows);
 void samples_close(Samples *samples);
-/* pictures.c: the pictures of a source and their class numbers; those of a path of the command line,
- * a file or a folder. */
+/* pictures.c: the pictures of a source and their class numbers; those that the command line
+ * names, which it takes over. */
 bool pictures_of_source(Job *job, const DataSource *source, struct nc_array *x, struct nc_array *y);
-bool pictures_of_path(Job *job, const char *path, const struct nc_port *port, struct nc_array *out);
+struct nc_images;
+bool pictures_open(Job *job, struct nc_images *images, const struct nc_port *port,
+                   struct nc_array *out);
 /* parts.c: keeps the rows that data.validation_split or data.fold means; notes the training data's moments. */
 bool samples_take_part(Job *job, const DataSource *source, Samples *samples);
 bool samples_measure(Job *job, const Samples *samples);

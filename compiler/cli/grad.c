@@ -28,7 +28,7 @@ static bool grad(Job *job, Samples *samples)
     size_t length = strlen(args->output);
     if (length < 4 || strcmp(args->output + length - 4, ".npz") != 0)
         return diag_error(job->diag, (Loc){0}, "%s: derivatives go into an npz file", args->output);
-    if (!samples_count_rows(job, args->inputs.items[0], &rows) ||
+    if (!samples_count_rows(job, &args->inputs, &rows) ||
         !job_compile(job, rows, NC_DIFFERENTIATES) || !job_needs_training(job) ||
         !samples_open_files(job, &args->inputs, &args->targets, samples) ||
         !job_start(job, NC_DIFFERENTIATES) || !job_load_weights(job, args->weights) ||

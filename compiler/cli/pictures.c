@@ -114,15 +114,12 @@ bool pictures_of_source(Job *job, const DataSource *source, struct nc_array *x, 
     return good;
 }
 
-bool pictures_of_path(Job *job, const char *path, const struct nc_port *port, struct nc_array *out)
+bool pictures_open(Job *job, struct nc_images *images, const struct nc_port *port,
+                   struct nc_array *out)
 {
-    struct nc_images images = {0};
     struct nc_frame frame;
     struct nc_error err;
     if (frame_of(job->model, port, &frame, &err) != 0)
-        return diag_error(job->diag, (Loc){0}, "%s: %s", path, err.message);
-    if (nc_images_find(&images, path, &err) == 0 && nc_images_open(out, &images, &frame, &err) == 0)
-        return true;
-    nc_images_free(&images);
-    return job_fault(job, &err);
+        return diag_error(job->diag, (Loc){0}, "%s: %s", images->paths[0], err.message);
+    return nc_images_open(out, images, &frame, &err) == 0 || job_fault(job, &err);
 }

@@ -41,7 +41,7 @@ static bool predict(Job *job, Samples *samples)
     Results results;
     struct nc_error err;
     int64_t rows;
-    if (!samples_count_rows(job, job->args->inputs.items[0], &rows))
+    if (!samples_count_rows(job, &job->args->inputs, &rows))
         return false;
     bool any_batch = !job->model->train_options.present && !model_memory(job->model);
     int64_t batch = !any_batch ? 0 : rows < MOST_ROWS ? rows : MOST_ROWS;
@@ -52,6 +52,7 @@ static bool predict(Job *job, Samples *samples)
         return false;
     if (nc_predict(&job->session, &samples->samples, results.pointers, &err) != 0)
         return job_fault(job, &err);
+    results.files = samples->files;
     return present(job, &results, rows);
 }
 

@@ -7,6 +7,7 @@ bool results_new(Job *job, const struct nc_entry *entry, int64_t rows, Results *
 {
     size_t real = job->nc->real_bytes;
     out->entry = entry;
+    out->files = NULL;
     out->rows = rows;
     out->count = entry->outputs_count;
     out->arrays = ARENA_ARRAY(job->arena, struct nc_named, out->count + 1);
@@ -49,7 +50,8 @@ static struct nc_results shown(const Job *job, const Results *results)
     return (struct nc_results){.count = results->count,
                                .arrays = results->arrays,
                                .classes = classes,
-                               .rows = results->rows};
+                               .rows = results->rows,
+                               .files = results->files};
 }
 
 bool results_write(Job *job, const Results *results, const char *path)

@@ -10,6 +10,7 @@ typedef struct {
     int count;
     const struct nc_entry *entry;
     int64_t rows;
+    const char *const *files; /* by row, or NULL */
 } Results;
 
 /* Room for the outputs of an entry for `rows` samples. */

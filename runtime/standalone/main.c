@@ -5,6 +5,7 @@
 #include "cpu.h"
 #include "guard.h"
 #include "init.h"
+#include "plugin.h"
 #include "weights.h"
 
 #include <stdio.h>
@@ -128,6 +129,8 @@ int nc_standalone_main(const struct nc_standalone *standalone, int argc, char **
     static struct nc_run run;
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
     nc_guard_mappings();
+    for (const struct nc_linked *l = standalone->linked; l->name; l++)
+        nc_plugin_link(l->name, l->plugin);
     run.s = standalone;
     run.program = slash ? slash + 1 : argc ? argv[0] : standalone->model->name;
     run.command = argc > 1 ? argv[1] : "";

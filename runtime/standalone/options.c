@@ -22,8 +22,9 @@ struct option {
 #define AT(field) offsetof(struct nc_options, field)
 static const struct option option_table[] = {
     {"input", FILES, AT(inputs), "predict", "[NAME=]FILE",
-     "samples as csv, tsv, npy or idx; once for every input"},
-    {"x", FILES, AT(inputs), "eval train", "[NAME=]FILE", "samples as csv, tsv, npy or idx"},
+     "csv, tsv, npy or idx, once for every input; or pictures"},
+    {"x", FILES, AT(inputs), "eval train", "[NAME=]FILE",
+     "samples as csv, tsv, npy or idx, or pictures"},
     {"y", FILES, AT(targets), "eval train", "[NAME=]FILE",
      "their targets, where no csv of --x holds them"},
     {"output", TEXT, AT(output), "predict", "FILE", "npy, csv or json (default: printed)"},

@@ -36,7 +36,8 @@ static int present(struct nc_run *r, void *const *outputs)
     const struct nc_entry *entry = &r->model.predict;
     struct nc_named arrays[NC_MAX_VALUES];
     const struct nc_class_names *classes[NC_MAX_VALUES];
-    struct nc_results results = {entry->outputs_count, arrays, classes, r->samples.count, NULL};
+    struct nc_results results = {entry->outputs_count, arrays, classes, r->samples.count,
+                                 (const char *const *)r->files};
     if (results.count > NC_MAX_VALUES)
         return nc_run_complain(r, "more than %d outputs", NC_MAX_VALUES);
     for (int k = 0; k < results.count; k++) {

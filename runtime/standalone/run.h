@@ -33,6 +33,9 @@ struct nc_run {
     struct nc_session session;
     struct nc_pool *pool;
     struct nc_array *inputs, *targets;
+    struct nc_images *pictures; /* by input, before they are opened */
+    char **files;               /* by row: of pictures; or NULL */
+    int64_t files_count;
     struct nc_samples samples;
     struct nc_report report;
     struct nc_table table;          /* how csv files are read: the weights' */

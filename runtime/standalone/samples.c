@@ -1,11 +1,13 @@
 /* Samples of an executable of `netcc build`: files opened and checked against the model. */
 #include "standalone/run.h"
 
+#include "data/image.h"
 #include "data/open.h"
 #include "fit.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The file of `NAME=FILE` or `FILE` and the port it is for, or -1. */
 static int port_of(struct nc_run *r, const char *text, const struct nc_port *ports, int count,
@@ -23,35 +25,111 @@ static int port_of(struct nc_run *r, const char *text, const struct nc_port *por
                       : nc_run_complain(r, "%s: say which of %d it is, as NAME=FILE", text, count);
 }
 
+/* What files are for: the inputs or the targets */
+struct side {
+    int is_target, count;
+    const struct nc_files *files;
+    const struct nc_port *ports;
+    struct nc_array *arrays;
+};
+
+static struct side side_of(struct nc_run *r, int is_target)
+{
+    if (is_target)
+        return (struct side){1, r->model.targets_count, &r->options.targets, r->model.targets,
+                             r->targets};
+    return (struct side){0, r->model.inputs_count, &r->options.inputs, r->model.inputs, r->inputs};
+}
+
+static int is_picture(const char *path)
+{
+    struct stat info;
+    return nc_image_named(path) || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+/* Does what is open for a port fit it, and what is open for others? */
+static int fit(struct nc_run *r, const struct side *side, int at, const char *path)
+{
+    struct nc_array *array = &side->arrays[at];
+    const struct nc_fit want = {&side->ports[at], side->is_target ? "target" : "input", path};
+    struct nc_error err;
+    if ((side->is_target ? nc_fit_target(array, &want, &r->model, at, r->s->one_hot, &err)
+                         : nc_fit_shape(array, &want, &err)) != 0)
+        return nc_run_fault(r, &err);
+    if (!r->samples.count)
+        r->samples.count = array->shape[0];
+    if (array->shape[0] != r->samples.count || !r->samples.count)
+        return nc_run_complain(r, "%s: %lld samples, not %lld", path, (long long)array->shape[0],
+                               (long long)r->samples.count);
+    return 0;
+}
+
+/* One word of the command line. Pictures wait for others of their input. */
+static int open_word(struct nc_run *r, const struct side *side, const char *word)
+{
+    const char *path;
+    struct nc_error err;
+    const struct nc_table *table = r->table_json && !side->is_target ? &r->table : NULL;
+    int at = port_of(r, word, side->ports, side->count, &path);
+    if (at < 0)
+        return -1;
+    int picture = !side->is_target && is_picture(path);
+    if (side->arrays[at].rank || (!side->is_target && !picture && r->pictures[at].count))
+        return nc_run_complain(r, "'%s' is given twice%s", side->ports[at].name,
+                               side->is_target ? "" : "; only pictures can be several");
+    if (picture)
+        return nc_images_find(&r->pictures[at], path, &err) == 0 ? 0 : nc_run_fault(r, &err);
+    if (nc_open_samples(&side->arrays[at], path, &side->ports[at], table, &err) != 0)
+        return nc_run_fault(r, &err);
+    return fit(r, side, at, path);
+}
+
+static int copy_names(struct nc_run *r, const struct nc_images *pictures)
+{
+    r->files = calloc((size_t)pictures->count, sizeof *r->files);
+    if (!r->files)
+        return nc_run_complain(r, "out of memory");
+    for (; r->files_count < pictures->count; r->files_count++) {
+        r->files[r->files_count] = strdup(pictures->paths[r->files_count]);
+        if (!r->files[r->files_count])
+            return nc_run_complain(r, "out of memory");
+    }
+    return 0;
+}
+
+static int open_pictures(struct nc_run *r, const struct side *side, int at)
+{
+    const struct nc_framing *f = &r->s->framing;
+    struct nc_images *pictures = &r->pictures[at];
+    struct nc_frame frame;
+    struct nc_error err;
+    if (nc_frame_of_port(&frame, &side->ports[at], &err) != 0)
+        return nc_run_complain(r, "%s: %s", pictures->paths[0], err.message);
+    if (f->own_size) {
+        frame.resize_height = f->resize_height;
+        frame.resize_width = f->resize_width;
+    }
+    frame.antialias = f->antialias;
+    frame.bgr = f->bgr;
+    if (!r->files && copy_names(r, pictures) != 0)
+        return -1;
+    if (nc_images_open(&side->arrays[at], pictures, &frame, &err) != 0)
+        return nc_run_fault(r, &err);
+    return fit(r, side, at, r->files[0]);
+}
+
 static int open_side(struct nc_run *r, int is_target)
 {
-    const struct nc_files *files = is_target ? &r->options.targets : &r->options.inputs;
-    const struct nc_port *ports = is_target ? r->model.targets : r->model.inputs;
-    struct nc_array *arrays = is_target ? r->targets : r->inputs;
-    int count = is_target ? r->model.targets_count : r->model.inputs_count;
-    struct nc_error err;
-    for (int i = 0; i < files->count; i++) {
-        const char *path;
-        int at = port_of(r, files->items[i], ports, count, &path);
-        if (at < 0)
+    const struct side side = side_of(r, is_target);
+    for (int i = 0; i < side.files->count; i++) {
+        if (open_word(r, &side, side.files->items[i]) != 0)
             return -1;
-        if (arrays[at].rank)
-            return nc_run_complain(r, "'%s' is given twice", ports[at].name);
-        const struct nc_table *table = r->table_json && !is_target ? &r->table : NULL;
-        const struct nc_fit fit = {&ports[at], is_target ? "target" : "input", path};
-        if (nc_open_samples(&arrays[at], path, &ports[at], table, &err) != 0 ||
-            (is_target ? nc_fit_target(&arrays[at], &fit, &r->model, at, r->s->one_hot, &err)
-                       : nc_fit_shape(&arrays[at], &fit, &err)) != 0)
-            return nc_run_fault(r, &err);
-        if (!r->samples.count)
-            r->samples.count = arrays[at].shape[0];
-        if (arrays[at].shape[0] != r->samples.count || !r->samples.count)
-            return nc_run_complain(r, "%s: %lld samples, not %lld", path,
-                                   (long long)arrays[at].shape[0], (long long)r->samples.count);
     }
-    for (int i = 0; i < count; i++) {
-        if (!arrays[i].rank)
-            return nc_run_complain(r, "no samples of '%s'; see '%s --help'", ports[i].name,
+    for (int i = 0; i < side.count; i++) {
+        if (!is_target && r->pictures[i].count && open_pictures(r, &side, i) != 0)
+            return -1;
+        if (!side.arrays[i].rank)
+            return nc_run_complain(r, "no samples of '%s'; see '%s --help'", side.ports[i].name,
                                    r->program);
     }
     return 0;
@@ -119,9 +197,16 @@ void nc_run_close(struct nc_run *r)
         nc_array_close(&r->inputs[i]);
     for (int i = 0; r->targets && i < r->model.targets_count; i++)
         nc_array_close(&r->targets[i]);
+    for (int i = 0; r->pictures && i < r->model.inputs_count; i++)
+        nc_images_free(&r->pictures[i]);
+    nc_names_free(r->files, (int)r->files_count);
     free(r->inputs);
     free(r->targets);
+    free(r->pictures);
     r->inputs = r->targets = NULL;
+    r->pictures = NULL;
+    r->files = NULL;
+    r->files_count = 0;
     r->samples = (struct nc_samples){0};
 }
 
@@ -129,7 +214,8 @@ int nc_run_open(struct nc_run *r, int with_targets, long digits, unsigned seed)
 {
     r->inputs = calloc((size_t)r->model.inputs_count + 1, sizeof *r->inputs);
     r->targets = calloc((size_t)r->model.targets_count + 1, sizeof *r->targets);
-    if (!r->inputs || !r->targets)
+    r->pictures = calloc((size_t)r->model.inputs_count + 1, sizeof *r->pictures);
+    if (!r->inputs || !r->targets || !r->pictures)
         return nc_run_complain(r, "out of memory");
     r->samples = (struct nc_samples){r->inputs, r->targets, 0};
     if (digits && !r->options.inputs.count && !r->options.targets.count)

@@ -66,10 +66,26 @@ runs eval "$netcc" eval colours.yaml --weights one/weights.safetensors --json &&
     same "eval accuracy" "$(field out accuracy)" 1
 mv train gone
 runs "predict a folder" "$netcc" predict colours.yaml --weights one/weights.safetensors --input test &&
-    same "classes by name, sorted" "$(awk '{ print $4 }' out | uniq -c | tr -s ' \n' ' ')" \
+    same "classes by name, sorted" "$(awk '{ print $5 }' out | uniq -c | tr -s ' \n' ' ')" \
         " 6 blue 6 green 6 red "
 runs "predict a jpeg" "$netcc" predict colours.yaml --weights one/weights.safetensors \
     --input test/red/01.JPG && same "a red one" "$(awk '{ print $4 }' out)" red
+pictures=(--input test/red/01.JPG --input test/blue)
+runs "several pictures and a folder" "$netcc" predict colours.yaml --weights one/weights.safetensors \
+    "${pictures[@]}" --output own.csv && same "their files in a csv" "$(cut -d, -f1,5 own.csv | head -n 3 | tr '\n' ' ')" \
+    "file,dense_class test/red/01.JPG,red test/blue/00.png,blue "
+runs "as JSON" "$netcc" predict colours.yaml --weights one/weights.safetensors "${pictures[@]}" --json &&
+    same "their files in JSON" "$(grep -o '"files":\["[^"]*","[^"]*"' out)" \
+        '"files":["test/red/01.JPG","test/blue/00.png"'
+refused "a picture that is not there, of several" '^netcc: error: none.png: cannot be opened' "$netcc" predict \
+    colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input none.png
+refused "a table beside pictures" "input 'input' is given twice; only pictures can be several" "$netcc" \
+    predict colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input x.csv
+runs "an executable of pictures" "$netcc" build colours.yaml -o colours --weights one/weights.safetensors
+same "it needs no more libraries" "$(ldd colours | grep -E 'png|jpeg|jansson')" ""
+env -u NETCC_PLUGINS ./colours predict "${pictures[@]}" --output its.csv >out 2>err
+cmp -s own.csv its.csv && ok "it answers as netcc does" || fail "it answers as netcc does" "otherwise"
+refused "it has no such picture" '^colours: none.png: cannot be opened' ./colours predict --input none.png
 refused "train without its folder" "cannot find 'train'" "$netcc" train colours.yaml --out x
 mv gone train
 runs "one unit" "$netcc" train colours.yaml --out one --steps 1 --set data.channel_order=bgr \

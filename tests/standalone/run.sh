@@ -156,7 +156,7 @@ refuses "a ragged row" "bad.csv:2: 1 field, but the first row has 2" ./shape pre
 : >bad.csv
 refuses "an empty file" "bad.csv: the file is empty" ./shape predict --input bad.csv
 echo picture | tee x.jpg >x.npz
-refuses "jpg" "x.jpg: jpg files are not read here" ./shape predict --input x.jpg
+refuses "a picture for a table" "x.jpg: pictures are [height, width, 1 or 3], which 'input' is not" ./shape predict --input x.jpg
 refuses "npz" "npz files are not read here" ./shape predict --input x.npz
 echo text >x
 refuses "no format" "x: is no npy file, and its name does not end in" ./shape predict --input x
@@ -164,6 +164,40 @@ refuses "an output of another format" "only npy, npz, csv and json files are wri
     ./shape predict --input test.csv --output o.txt
 exits "a misspelt option" 2 ./shape predict --inptu test.csv
 check "did you mean" grep -q "did you mean '--input'" err
+
+# ---- libraries ------------------------------------------------------------------------------------
+
+# A compiler whose system lacks the files that LACKS names
+cat >lacking <<'END_OF_SCRIPT'
+#!/bin/bash
+for word; do
+    file=${word#-print-file-name=}
+    if [ "$file" != "$word" ] && [[ " $LACKS " = *" $file "* ]]; then
+        echo "$file"
+        exit
+    fi
+done
+exec cc "$@"
+END_OF_SCRIPT
+chmod +x lacking
+lacks() { # FILES COMMAND...
+    local files=$1
+    shift
+    LACKS=$files CC=$folder/lacking "$@"
+}
+exits "no archive of jansson" 0 lacks libjansson.a "$netcc" build sum.yaml -o dynamic
+check "no archive: a note" grep -q 'libjansson.a is not there (package libjansson-dev has it)' err
+check "no archive: linked dynamically" sh -c 'ldd dynamic | grep -q libjansson'
+exits "no archive: it runs" 0 ./dynamic info
+refuses "no jansson" "netcc build needs libjansson, which the C compiler does not find; install the package libjansson-dev" \
+    lacks "libjansson.a libjansson.so" "$netcc" build sum.yaml -o none
+refuses "no zlib" "install the package zlib1g-dev" lacks "libz.a libz.so" "$netcc" build sum.yaml -o none
+check "nothing is left of it" test ! -e none
+printf 'name: spots\ninput: [4, 4, 1]\nlayers: [flatten, dense: 2]\n' >spots.yaml
+exits "no libpng" 0 lacks "libpng.a libpng.so" "$netcc" build spots.yaml -o spots
+check "no libpng: a note" grep -q 'without libpng (package libpng-dev) the executable reads no png pictures' err
+exits "no pictures, no word of them" 0 lacks "libpng.a libpng.so" "$netcc" build sum.yaml -o sum
+check "no word" test ! -s err
 
 echo "standalone: $passed passed, $failed failed"
 [ $failed -eq 0 ]
