@@ -481,6 +481,16 @@ static bool load_first(Training *t)
     return args->weights ? job_load_weights(t->job, args->weights) : pretrained_load(t->job, true);
 }
 
+/* A run that starts anew where another stands; its first checkpoint takes that one's place. */
+static void note_replaced(Training *t)
+{
+    const char *path = in_folder(t, checkpoint_name);
+    if (!t->job->args->resume && access(path, F_OK) == 0)
+        diag_note(t->job->diag, (Loc){0},
+                  "%s: of another run, which this one replaces; --resume would go on with it",
+                  path);
+}
+
 static bool start(Training *t, Args *args)
 {
     Job *job = t->job;
@@ -552,6 +562,7 @@ static bool train(Training *t, Args *args)
 {
     if (!start(t, args))
         return false;
+    note_replaced(t);
     job_say(t->job);
     nc_report_open(&t->report, t->job->nc, args->json, args->quiet);
     if (run_epochs(t))

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "native.h"
@@ -122,16 +123,7 @@ bool compiler_find(Arena *arena, Compiler *compiler, const char **why)
 
 /* ---- the folder of a build --------------------------------------------------------------------- */
 
-/* Inside the cache, so that its object can be renamed into it; else among temporary files. */
-static const char *make_folder(Arena *arena)
-{
-    const char *cache = cache_folder(arena), *tmp = getenv("TMPDIR");
-    char *path = cache ? arena_printf(arena, "%s/build-XXXXXX", cache) : NULL;
-    if (path && mkdtemp(path))
-        return path;
-    path = arena_printf(arena, "%s/netcc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    return mkdtemp(path);
-}
+static const char build_prefix[] = "build-";
 
 static void remove_folder(Arena *arena, const char *path)
 {
@@ -141,6 +133,36 @@ static void remove_folder(Arena *arena, const char *path)
     if (folder)
         closedir(folder);
     rmdir(path);
+}
+
+/* Folders of builds that were killed; no build takes that long. */
+static void sweep(Arena *arena, const char *cache)
+{
+    enum { LONGEST_BUILD = 3600 }; /* seconds */
+    struct stat info;
+    DIR *folder = opendir(cache);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        const char *path = arena_printf(arena, "%s/%s", cache, entry->d_name);
+        if (strncmp(entry->d_name, build_prefix, strlen(build_prefix)) == 0 &&
+            lstat(path, &info) == 0 && S_ISDIR(info.st_mode) &&
+            time(NULL) - info.st_mtime > LONGEST_BUILD)
+            remove_folder(arena, path);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+/* Inside the cache, so that its object can be renamed into it; else among temporary files. */
+static const char *make_folder(Arena *arena)
+{
+    const char *cache = cache_folder(arena), *tmp = getenv("TMPDIR");
+    if (cache)
+        sweep(arena, cache);
+    char *path = cache ? arena_printf(arena, "%s/%sXXXXXX", cache, build_prefix) : NULL;
+    if (path && mkdtemp(path))
+        return path;
+    path = arena_printf(arena, "%s/netcc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    return mkdtemp(path);
 }
 
 static bool write_text(const char *path, const char *text)

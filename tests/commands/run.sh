@@ -289,5 +289,24 @@ check "training memory" test "$(number training memory_bytes)" = \
     "$(macro learn/reader.h READER_MEMORY_BYTES)"
 unset NETCC_DATA
 
+# ---- the cache ------------------------------------------------------------------------------------
+
+mkdir -p "$NETCC_CACHE/build-killed" "$NETCC_CACHE/build-recent" "$NETCC_CACHE/builder"
+touch "$NETCC_CACHE/build-killed/unit.c"
+touch -d '3 hours ago' "$NETCC_CACHE/build-killed" "$NETCC_CACHE/builder"
+exits "a build beside old ones" 0 env NETCC_DATA="$folder" "$netcc" train "$conv" --set 'data={train: {npy: [conv.npy, labels.npy]}}' \
+    --set layers.0.conv2d.filters=5 --out fresh --backend cc --steps 1 --quiet
+check "what was killed is swept" test ! -e "$NETCC_CACHE/build-killed"
+check "what may run is not" test -d "$NETCC_CACHE/build-recent" -a -d "$NETCC_CACHE/builder"
+
+# ---- a folder that holds a run --------------------------------------------------------------------
+
+exits "train into a folder that holds a run" 0 "$netcc" train "$digits" --steps 1 --out twice --json
+check "nothing to say the first time" test ! -s err
+exits "and once more" 0 "$netcc" train "$digits" --steps 1 --out twice --json
+check "the second time it says so" grep -q \
+    'twice/checkpoint.safetensors: of another run, which this one replaces; --resume would go on with it' err
+check "not on stdout" sh -c '! grep -q replaces out'
+
 echo "commands: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
