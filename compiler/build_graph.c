@@ -17,13 +17,13 @@ static Node *input_node(Build *build, Graph *graph, int index)
     return node_new(graph, OP_input, 0, NULL, values);
 }
 
-/* A parameter INPUT/suffix along the last axis, which training sets before its first step. */
-static Node *input_state(Build *build, Graph *graph, const Port *port, const char *suffix,
+/* A parameter INPUT/suffix along the last axes, which training sets before its first step. */
+static Node *input_state(Build *build, Graph *graph, const Port *port, int axes, const char *suffix,
                          double value)
 {
     const char *name = arena_printf(build->arena, "%s/%s", port->name, suffix);
     Param *param =
-        model_param(build->model, name, shape_of(1, &port->shape.dim[port->shape.rank - 1]));
+        model_param(build->model, name, shape_of(axes, &port->shape.dim[port->shape.rank - axes]));
     param->role = NC_ROLE_MOVING;
     param->frozen = true;
     param->init = (struct nc_init){NC_INIT_CONSTANT, value, 0};
@@ -34,8 +34,8 @@ static Node *input_state(Build *build, Graph *graph, const Port *port, const cha
 /* (x - mean) / deviation */
 static Node *standardised_input(Build *build, Graph *graph, const Port *port, Node *x)
 {
-    Node *mean = input_state(build, graph, port, "mean", 0);
-    Node *variance = input_state(build, graph, port, "variance", 1);
+    Node *mean = input_state(build, graph, port, 1, "mean", 0);
+    Node *variance = input_state(build, graph, port, 1, "variance", 1);
     return node2(graph, OP_div, node2(graph, OP_sub, x, mean), node1(graph, OP_sqrt, variance));
 }
 
@@ -67,7 +67,14 @@ static Node *scaled_input(Build *build, Graph *graph, const Port *port, Node *x)
     return x;
 }
 
-/* Tables: each category column becomes as many columns of 0 and 1 as it has categories. */
+/* Tables: a number that is missing is NaN, which alone differs from itself. */
+static Node *filled_input(Build *build, Graph *graph, const Port *port, Node *x)
+{
+    Node *fill = input_state(build, graph, port, port->shape.rank - 1, "fill", 0);
+    return node3(graph, OP_where, node2(graph, OP_eq, x, x), x, fill);
+}
+
+/* Each category column becomes as many columns of 0 and 1 as it has categories. */
 
 static Node *columns_of(Graph *graph, Node *x, int64_t start, int64_t size)
 {
@@ -106,7 +113,9 @@ static Node *encoded_table(const Build *build, Graph *graph, Node *raw, Node *sc
 static Node *encoded_input(Build *build, Graph *graph, int index, Node *x)
 {
     const Model *model = build->model;
-    Node *scaled = scaled_input(build, graph, &model->inputs[index], x);
+    const Port *port = &model->inputs[index];
+    Node *scaled =
+        scaled_input(build, graph, port, model->table ? filled_input(build, graph, port, x) : x);
     return model->table && x->shape.rank == 2 ? encoded_table(build, graph, x, scaled) : scaled;
 }
 

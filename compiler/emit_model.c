@@ -135,7 +135,6 @@ static void add_defaults(const Descriptor *d)
     template_int(d->bind, "seed", train->seed);
     template_int(d->bind, "shuffle", train->shuffle);
     template_int(d->bind, "one_hot", model->one_hot);
-    template_int(d->bind, "standardised", model->standardise);
     add_digits(d, "digits", &model->train_data);
     add_digits(d, "test_digits", &model->test_data);
 }

@@ -220,6 +220,50 @@ static void add_port(const Product *p, TemplateRecord *bind, const char *directi
     template_text(item, "shape", shape_text(p->arena, shape));
 }
 
+/* Names out of a csv, as they may stand in a comment */
+static const char *comment_text(Arena *arena, const char *name)
+{
+    Str text = str_new(arena);
+    for (const char *c = name; *c;) {
+        uint32_t rune;
+        int bytes = utf8_decode(c, strlen(c), &rune);
+        bool plain = bytes && rune >= ' ' && rune != 0x7f && rune != '*' && rune != '\\';
+        str_addn(&text, plain ? c : "?", plain ? (size_t)bytes : 1);
+        c += bytes ? bytes : 1;
+    }
+    return text.text;
+}
+
+/* "2 colour: 0 blue, 1 red", on several lines where it is long */
+static void add_column(const Product *p, TemplateRecord *bind, int at, const TableColumn *c)
+{
+    enum { WIDEST = 88 };
+    Str line = str_new(p->arena);
+    str_printf(&line, "%d %s%s", at, comment_text(p->arena, c->name), c->category ? ":" : "");
+    for (int i = 0; c->category && i < c->values_count; i++) {
+        const char *more = i + 1 < c->values_count ? "," : "";
+        const char *value =
+            arena_printf(p->arena, " %d %s%s", i, comment_text(p->arena, c->values[i]), more);
+        if (line.length + strlen(value) > WIDEST) {
+            template_text(template_item(bind, "columns"), "text", line.text);
+            line = str_new(p->arena);
+            str_add(&line, "   ");
+        }
+        str_add(&line, value);
+    }
+    template_text(template_item(bind, "columns"), "text", line.text);
+}
+
+static void bind_table(const Product *p, TemplateRecord *bind)
+{
+    const Table *t = p->program->model->table;
+    template_int(bind, "table", t != NULL);
+    template_text(bind, "table_input", input_name(p, 0));
+    template_list(bind, "columns");
+    for (int i = 0; t && i < t->features_count; i++)
+        add_column(p, bind, i, &t->features[i]);
+}
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -255,6 +299,7 @@ static char *header_text(const Product *p)
         add_port(p, bind, "in ", target_name(p, i), model->targets[i].shape);
     for (int i = 0; i < model->outputs_count; i++)
         add_port(p, bind, "out", output_name(p, i), model->outputs[i].shape);
+    bind_table(p, bind);
     int64_t train_arena = !p->train ? 0 : program->train->arena_elements;
     if (p->train && program->eval->arena_elements > train_arena)
         train_arena = program->eval->arena_elements;

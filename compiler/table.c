@@ -198,7 +198,6 @@ typedef struct {
     bool is_target;
     int64_t numbers, texts, text_line;
     const char *text; /* the first */
-    double sum;
     const char **values;
     int values_count; /* NC_MOST_CATEGORIES + 1: too many */
     int *slots;       /* by hash: the position of a value, plus 1; NULL: not asked for */
@@ -231,7 +230,6 @@ static void count_field(const File *f, Census *n)
         n->column->missing++;
     } else if (nc_csv_number(text, &value)) {
         n->numbers++;
-        n->sum += value;
         n->column->whole &= value == floor(value);
     } else if (!n->texts++) {
         n->text_line = f->csv.line;
@@ -259,7 +257,6 @@ static bool set_type(const File *f, Census *n)
         return mixed_column(f, n);
     c->category |= n->texts > 0;
     c->by_value = !n->texts;
-    c->mean = n->numbers ? n->sum / (double)n->numbers : 0;
     return true;
 }
 
@@ -404,8 +401,7 @@ void table_note_missing(Diag *diag, const Table *t, const TableSource *source)
         if (!c->missing)
             continue;
         const char *instead =
-            c->category ? "read as none of its categories"
-                        : arena_printf(diag->arena, "read as the column's mean, %.9g", c->mean);
+            c->category ? "read as none of its categories" : "filled in with the column's mean";
         diag_note(diag, source->loc, "%s: %lld missing value%s of column '%s' %s %s", source->path,
                   (long long)c->missing, c->missing == 1 ? "" : "s", c->name,
                   c->missing == 1 ? "is" : "are", instead);

@@ -43,8 +43,6 @@ static json_t *write_columns(const TableColumn *columns, int count)
         if (!entry) /* the name is no UTF-8 */
             entry = json_pack("{s:o,s:i}", "name", json_string_nocheck(c->name), "at", c->at);
         json_object_set_new(entry, "category", json_boolean(c->category));
-        if (!c->category)
-            json_object_set_new(entry, "mean", json_real(c->mean));
         if (c->values)
             json_object_set_new(entry, "values", names_array(c->values, c->values_count));
         if (c->output)

@@ -36,8 +36,7 @@ struct nc_standalone {
     long epochs;
     unsigned seed;
     int shuffle, one_hot;
-    int standardised; /* inputs, by statistics that are parameters: it does not find them itself */
-    long digits;      /* samples of the digits it trains on where no files are named; 0: none */
+    long digits; /* samples of the digits it trains on where no files are named; 0: none */
     unsigned digits_seed;
     long test_digits;
     unsigned test_digits_seed;

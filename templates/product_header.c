@@ -5,6 +5,14 @@
 //: for p in $ports
  *   $p$direction $p$name $p$shape
 //: end
+//: if $table
+ *
+ * A row of $table_input has a number for each column of the table that it was trained on: NaN where
+ * it is missing (so compile without -ffast-math), and for categories which one it is, from 0:
+//: for c in $columns
+ *   $c$text
+//: end
+//: end
  *
  * Tensors are row-major arrays of float with n rows, 1 <= n <= $NAME_BATCH; what is written overlaps
  * nothing else. Weights, state and arena are the caller's memory, of the sizes below; their

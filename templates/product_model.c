@@ -123,7 +123,6 @@ static const struct nc_standalone standalone = {
     .seed = $seed,
     .shuffle = $shuffle,
     .one_hot = $one_hot,
-    .standardised = $standardised,
     .digits = $digits,
     .digits_seed = $digits_seed,
     .test_digits = $test_digits,

@@ -115,11 +115,6 @@ extern const Command command_train, command_eval, command_predict, command_grad,
 
 /* ---- a job: from a spec to something that runs ------------------------------------------------- */
 
-/* Of an input of the training data, along its last axis */
-typedef struct {
-    float *mean, *variance;
-} Moments;
-
 typedef struct {
     const Args *args;
     Arena *arena;
@@ -131,7 +126,7 @@ typedef struct {
     Backend *backend;
     struct nc_pool *pool;
     struct nc_session session;
-    const Moments *moments; /* by input: data.standardise, and training data are open; or NULL */
+    const struct nc_samples *training; /* open training data, whose moments weights begin with */
 } Job;
 
 void job_prepare(Job *job, const Args *args);
@@ -175,9 +170,8 @@ bool pictures_of_source(Job *job, const DataSource *source, struct nc_array *x, 
 struct nc_images;
 bool pictures_open(Job *job, struct nc_images *images, const struct nc_port *port,
                    struct nc_array *out);
-/* parts.c: keeps the rows that data.validation_split or data.fold means; notes the training data's moments. */
+/* parts.c: keeps the rows that data.validation_split or data.fold means. */
 bool samples_take_part(Job *job, const DataSource *source, Samples *samples);
-bool samples_measure(Job *job, const Samples *samples);
 
 /* show.c: after training, how the test samples were classified. */
 void show_results(Job *job, const Samples *test, int64_t count);

@@ -9,6 +9,7 @@
 
 #include "guard.h"
 #include "init.h"
+#include "moments.h"
 #include "pool.h"
 #include "weights.h"
 
@@ -51,25 +52,6 @@ static void poll_backend(void *backend)
     backend_poll(backend);
 }
 
-/* The training data's mean or variance into parameter INPUT/suffix */
-static void set_input_state(Job *job, const char *input, const char *suffix, const float *values)
-{
-    const char *name = arena_printf(job->arena, "%s/%s", input, suffix);
-    for (int i = 0; values && i < job->nc->parameters_count; i++) {
-        const struct nc_parameter *p = &job->nc->parameters[i];
-        if (!strcmp(p->name, name))
-            nc_pack(p, job->nc->real_bytes, values, job->session.weights);
-    }
-}
-
-static void set_moments(Job *job)
-{
-    for (int i = 0; job->moments && i < job->nc->inputs_count; i++) {
-        set_input_state(job, job->nc->inputs[i].name, "mean", job->moments[i].mean);
-        set_input_state(job, job->nc->inputs[i].name, "variance", job->moments[i].variance);
-    }
-}
-
 bool job_start(Job *job, unsigned uses)
 {
     const LoadRequest request = {job->arena, job->diag, job->program, job->nc, emit_unit};
@@ -90,8 +72,9 @@ bool job_start(Job *job, unsigned uses)
     void *state = uses & NC_TRAINS ? s->state : NULL;
     if (nc_init_parameters(job->nc, s->weights, state, s->seed, &err) != 0)
         return job_fault(job, &err);
-    set_moments(job);
-    return true;
+    const Table *table = job->model->table;
+    return !job->training || nc_moments_set(job->nc, job->training, table, s->weights, &err) == 0 ||
+           job_fault(job, &err);
 }
 
 /* The lines of a misfit become notes. */

@@ -1,5 +1,4 @@
-/* Parts of the training data: the rows that validate, and what standardise needs to know of the
- * rest. */
+/* Parts of the training data: the rows that validate, and the rest. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -107,71 +106,4 @@ bool samples_take_part(Job *job, const DataSource *source, Samples *s)
         good = nc_array_pick(&s->targets[i], rows, kept, &err) == 0;
     s->samples.count = kept;
     return good || diag_error(job->diag, source->loc, "validation_split: %s", err.message);
-}
-
-/* ---- data.standardise -------------------------------------------------------------------------- */
-
-/* Adds up (value - base) or its square by feature, the position along the last axis. */
-static int add_up(const struct nc_array *array, int64_t features, const double *base, double *sum,
-                  float *row, struct nc_error *err)
-{
-    for (int64_t i = 0; i < array->shape[0]; i++) {
-        uint32_t index = (uint32_t)i;
-        if (nc_array_read(array, &index, 1, row, sizeof *row, NULL, err) != 0)
-            return -1;
-        for (int64_t k = 0; k < array->row_elements; k++) {
-            double value = (double)row[k] - (base ? base[k % features] : 0);
-            sum[k % features] += base ? value * value : value;
-        }
-    }
-    return 0;
-}
-
-/* A feature that never changes keeps its scale, so that it becomes 0. */
-static int measure(Arena *arena, const struct nc_array *array, int64_t features, Moments *m,
-                   struct nc_error *err)
-{
-    double *mean = ARENA_ARRAY(arena, double, features);
-    double *variance = ARENA_ARRAY(arena, double, features);
-    float *row = ARENA_ARRAY(arena, float, array->row_elements);
-    *m = (Moments){ARENA_ARRAY(arena, float, features), ARENA_ARRAY(arena, float, features)};
-    double count = (double)(array->shape[0] * (array->row_elements / features));
-    if (add_up(array, features, NULL, mean, row, err) != 0)
-        return -1;
-    for (int64_t k = 0; k < features; k++)
-        mean[k] /= count;
-    if (add_up(array, features, mean, variance, row, err) != 0)
-        return -1;
-    for (int64_t k = 0; k < features; k++) {
-        m->mean[k] = (float)mean[k];
-        m->variance[k] = variance[k] > 0 ? (float)(variance[k] / count) : 1;
-    }
-    return 0;
-}
-
-/* Positions of categories are no measures. */
-static void spare_categories(const Table *t, Moments *m)
-{
-    for (int k = 0; k < t->features_count; k++) {
-        if (t->features[k].category) {
-            m->mean[k] = 0;
-            m->variance[k] = 1;
-        }
-    }
-}
-
-bool samples_measure(Job *job, const Samples *s)
-{
-    struct nc_error err;
-    Moments *moments = ARENA_ARRAY(job->arena, Moments, s->inputs_count);
-    for (int i = 0; i < s->inputs_count; i++) {
-        const struct nc_port *port = &job->nc->inputs[i];
-        int64_t features = port->shape[port->rank - 1];
-        if (measure(job->arena, &s->inputs[i], features, &moments[i], &err) != 0)
-            return job_fault(job, &err);
-    }
-    if (job->model->table && job->nc->inputs[0].rank == 1)
-        spare_categories(job->model->table, &moments[0]);
-    job->moments = moments;
-    return true;
 }

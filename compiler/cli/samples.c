@@ -204,10 +204,10 @@ bool samples_open(Job *job, const DataSource *source, Samples *out)
     if (good && out->samples.count < 1)
         good = diag_error(job->diag, source->loc, "no samples");
     good = good && samples_take_part(job, source, out);
-    if (good && source == &job->model->train_data && job->model->standardise)
-        good = samples_measure(job, out);
     if (!good)
         samples_close(out);
+    else if (source == &job->model->train_data)
+        job->training = &out->samples;
     return good;
 }
 

@@ -78,7 +78,7 @@ static int read_numbers(struct nc_array *out, const char *path, int64_t elements
                         struct nc_error *err)
 {
     enum { NAME_BYTES = 12 };
-    struct nc_table t = {.columns = (int)elements, .features_count = (int)elements};
+    struct nc_table t = {.columns = (int)elements, .features_count = (int)elements, .plain = 1};
     if (elements >= NC_MOST_COLUMNS)
         return nc_fail(err, path, "a csv cannot hold rows of %lld numbers; use npy",
                        (long long)elements);

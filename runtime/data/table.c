@@ -4,6 +4,7 @@
 #include "data/spool.h"
 #include "spelling.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,15 +110,18 @@ static int unseen(const struct file *f, const struct nc_column *c, const char *t
     return nc_fail_note(f->err, "they have %s%s", list, c->values_count > SHOWN ? ", ..." : "");
 }
 
-/* A number, or a category's position among the sorted ones; a missing category is -1, which no
- * position equals. */
+/* A number, or a category's position among the sorted ones; NaN where it is missing. */
 static int read_value(const struct file *f, const struct nc_column *c, const char *text,
                       int is_target, float *out)
 {
     int missing = nc_csv_missing(text);
-    double number = c->category ? -1 : c->mean;
+    double number = (double)NAN;
     if (missing && is_target)
         return FAULT(f, f->csv.line, "the target '%s' is missing", c->name);
+    if (missing && f->table->plain)
+        return FAULT(f, f->csv.line,
+                     "a value is missing, for which nothing stands: the network was not trained on "
+                     "a csv");
     if (c->category && !missing)
         number = find_value(c, text);
     else if (!missing && !nc_csv_number(text, &number))

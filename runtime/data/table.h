@@ -1,8 +1,8 @@
 /* table: what the columns of a training csv hold, and csv files read by that.
  *
  * A model that was trained from a csv has one number a column as its raw input: a value, or the
- * position of a category among the sorted ones; the model itself expands positions into 0 and 1. The
- * compiler learns the table from the training file; it travels in the weights' metadata. */
+ * position of a category among the sorted ones; NaN where a value is missing. The model itself fills
+ * in what is missing and expands positions into 0 and 1. The compiler learns the table from the training file; it travels in the weights' metadata. */
 #ifndef NC_TABLE_H
 #define NC_TABLE_H
 
@@ -17,7 +17,6 @@ struct nc_column {
     const char **values; /* sorted: numbers by value, else by bytes; NULL: none or too many */
     int values_count;
     int by_value;       /* they are numbers */
-    double mean;        /* numeric: what stands for missing values */
     const char *output; /* target: of the model; NULL: the only one */
     /* Known to who learnt it from the training file */
     int64_t missing;    /* values that are not there */
@@ -28,6 +27,7 @@ struct nc_column {
 struct nc_table {
     int header;
     int columns; /* of the training file */
+    int plain;   /* there was none: numbers, of which none may be missing */
     struct nc_column *features, *targets;
     int features_count, targets_count;
 };

@@ -43,7 +43,6 @@ static int read_column(const struct reader *r, const json_t *entry, int columns,
     c->name = read_text(r, json_object_get(entry, "name"));
     c->at = (int)at;
     c->category = json_is_true(json_object_get(entry, "category"));
-    c->mean = json_number_value(json_object_get(entry, "mean"));
     c->output = read_text(r, json_object_get(entry, "output"));
     int good = c->name && at >= 0 && at < columns &&
                read_values(r, json_object_get(entry, "values"), c) == 0 &&

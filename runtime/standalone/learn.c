@@ -1,6 +1,8 @@
 /* eval and train of an executable of `netcc build`. */
 #include "standalone/run.h"
 
+#include "moments.h"
+
 #include "weights.h"
 
 #include <errno.h>
@@ -100,11 +102,23 @@ static int train_epochs(struct nc_run *r)
     return 0;
 }
 
+/* Without weights to go on from, training begins with what the samples are like. */
+static int start(struct nc_run *r)
+{
+    struct nc_error err;
+    const struct nc_table *table = r->table_json ? &r->table : NULL;
+    if (nc_run_start(r, NC_TRAINS | NC_EVALUATES) != 0)
+        return -1;
+    if (r->s->weights || r->options.weights ||
+        nc_moments_set(&r->model, &r->samples, table, r->session.weights, &err) == 0)
+        return 0;
+    return nc_run_fault(r, &err);
+}
+
 int nc_run_train(struct nc_run *r)
 {
-    if (nc_run_needs_training(r) != 0 || (r->s->standardised && nc_run_needs_weights(r) != 0) ||
-        nc_run_open(r, 1, r->s->digits, r->s->digits_seed) != 0 || make_folder(r) != 0 ||
-        nc_run_start(r, NC_TRAINS | NC_EVALUATES) != 0 || train_epochs(r) != 0)
+    if (nc_run_needs_training(r) != 0 || nc_run_open(r, 1, r->s->digits, r->s->digits_seed) != 0 ||
+        make_folder(r) != 0 || start(r) != 0 || train_epochs(r) != 0)
         return -1;
     if (r->s->test_digits && !r->options.inputs.count) {
         nc_run_close(r);

@@ -121,6 +121,82 @@ same "a number that is no category" "$(cat err)" \
     "netcc: error: new.csv:2: column 'month': the training data have no '13'
 note: they have 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
 
+# ---- missing values -------------------------------------------------------------------------------
+
+# y = a + 10 * (colour is red)
+awk 'BEGIN { print "a,colour*/,y"; for (i = 0; i < 300; i++) { a = i % 9; split("red blue", c, " "); k = i % 2 + 1;
+     printf "%s,%s,%g\n", i % 30 == 4 ? "NA" : a, c[k], a + 10 * (k == 1) } }' >gaps.csv
+cat >gaps.yaml <<'END'
+name: gaps
+layers:
+  - dense: {units: 1, name: y}
+train: {loss: mse, optimizer: {adam: {learning_rate: 0.1}}, epochs: 80}
+data:
+  train: {csv: {file: gaps.csv, target: y}}
+END
+mean=$(awk -F, 'NR > 1 && $1 != "NA" { s += $1; n++ } END { printf "%.7f", s / n }' gaps.csv)
+printf 'a,colour*/\n,red\n?,blue\n7,\n' >new.csv
+for standardise in false true; do
+    "$netcc" train gaps.yaml --set data.standardise=$standardise --out gaps --quiet >out 2>err ||
+        fail gaps "train fails"
+    grep -q "10 missing values of column 'a' are filled in with the column's mean" err &&
+        ok "filling in is noted" || fail "filling in is noted" "no note"
+    for backend in tcc cc; do
+        "$netcc" predict gaps.yaml --set data.standardise=$standardise --backend $backend \
+            --weights gaps/weights.safetensors --input new.csv >filled 2>err
+        printf 'a,colour*/\n%s,red\n%s,blue\n7,\n' "$mean" "$mean" >mean.csv
+        "$netcc" predict gaps.yaml --set data.standardise=$standardise --backend $backend \
+            --weights gaps/weights.safetensors --input mean.csv >out 2>err
+        same "a missing value is the mean, $backend, standardise: $standardise" \
+            "$(awk '{ printf "%.3f ", $1 }' filled)" "$(awk '{ printf "%.3f ", $1 }' out)"
+    done
+    "$netcc" emit gaps.yaml --set data.standardise=$standardise --weights gaps/weights.safetensors \
+        -o product >out 2>err || fail "missing values, emitted" "emit fails"
+    cat >product/main.c <<'END'
+#include <math.h>
+#include <stdio.h>
+#include "gaps.h"
+int main(void)
+{
+    static _Alignas(GAPS_ALIGN) unsigned char arena[GAPS_ARENA_BYTES];
+    const float rows[3][2] = {{NAN, 1}, {NAN, 0}, {7, NAN}};
+    for (int i = 0; i < 3; i++) {
+        float y;
+        if (gaps_predict(&gaps_weights, rows[i], &y, 1, arena, NULL) != 0)
+            return 1;
+        printf("%.9g\n", (double)y);
+    }
+    return 0;
+}
+END
+    cc -O2 -Wall -Wextra -Wpedantic -Werror -Iproduct product/*.c -lm -o product/main >out 2>err &&
+        product/main >out
+    same "missing values, emitted, standardise: $standardise" "$(cat out)" "$(cat filled)"
+done
+same "the columns in the header" "$(grep -A1 ' 0 a$' product/gaps.h | cut -c6- | tr '\n' ';')" \
+    "0 a;1 colour?/: 0 blue, 1 red;"
+"$netcc" build gaps.yaml --set data.standardise=true --weights gaps/weights.safetensors -o gaps.exe \
+    >out 2>err && ./gaps.exe predict --input new.csv >out 2>err
+same "missing values, built" "$(cat out)" "$(cat filled)"
+"$netcc" build gaps.yaml --set data.standardise=true -o gaps.exe >out 2>err &&
+    ./gaps.exe train --x gaps.csv --out again --quiet >out 2>err
+./gaps.exe predict --weights again/weights.safetensors --input new.csv >out 2>err
+same "missing values, trained by the executable" "$(awk '{ printf "%.3f ", $1 }' out)" \
+    "$(awk '{ printf "%.3f ", $1 }' filled)"
+"$netcc" check gaps.yaml >out 2>err && ok "derivatives with missing values" ||
+    fail "derivatives with missing values" "check fails"
+cat >numbers.yaml <<'END'
+input: [2]
+layers: [dense: 1]
+train: {loss: mse, epochs: 1}
+data: {train: {npy: [x.npy, y.npy]}}
+END
+"$netcc" build numbers.yaml -o numbers.exe >out 2>err
+printf '1,2\n3,NA\n' >new.csv
+./numbers.exe predict --weights gaps/weights.safetensors --input new.csv >out 2>err
+same "nothing to fill in" "$(cut -d: -f2- err)" \
+    " new.csv:2: a value is missing, for which nothing stands: the network was not trained on a csv"
+
 # ---- numbers that name classes, other separators, splits -----------------------------------------
 
 awk 'BEGIN { for (i = 0; i < 400; i++) { x = (i * 37) % 100 / 100; k = int(x * 3);
