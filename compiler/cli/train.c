@@ -1,21 +1,17 @@
 /* netcc train: epochs over data.train, validation after each, into a folder: checkpoints from which
  * --resume goes on, the best weights so far, a log, and at the end the weights. */
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "checkpoint.h"
 #include "cli/diverge.h"
 #include "cli/pretrained.h"
 #include "cli/resume.h"
 #include "cli/stage.h"
+#include "cli/training.h"
 #include "log.h"
-#include "progress.h"
 #include "weights.h"
 
 static const Option options[] = {
@@ -36,29 +32,6 @@ static const Option options[] = {
     OPTION_END,
 };
 
-/* Everything that training reads and writes */
-typedef struct {
-    Job *job;
-    Samples train, other; /* other: validation or test samples; no rows where there are none */
-    Samples test;
-    unsigned uses;                /* of enum nc_use_of */
-    const Samples *validation;    /* what epochs end with, or NULL */
-    double values[NC_MAX_VALUES]; /* of the last validation */
-    bool values_current;          /* no step was made since */
-    const char *folder;
-    struct nc_standing standing;
-    struct nc_safetensors checkpoint; /* that the run goes on from */
-    int64_t first_epoch;              /* that is trained, in part or whole */
-    int64_t first_iteration;          /* how many steps were made before */
-    void *best, *stop_best;           /* weights of the best epoch by standing.keep and .stop */
-    bool best_is_new;                 /* best.safetensors is yet to be written */
-    bool begun;                       /* the folder's spec and log are this run's */
-    bool has_saved;                   /* a checkpoint of this part of the run */
-    double saved_at, save_seconds;
-    int64_t saved_iteration;
-    struct nc_report report;
-} Training;
-
 static volatile sig_atomic_t interrupted;
 
 /* The first signal ends training after the step, the second ends the process. */
@@ -76,173 +49,6 @@ static void catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit is an error like a full disk */
-}
-
-/* Where folders of runs go that were not named */
-static const char runs[] = "runs";
-
-/* ---- the folder -------------------------------------------------------------------------------- */
-
-static const char *name_folder(Job *job)
-{
-    char stamp[32];
-    time_t now = time(NULL);
-    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime(&now));
-    return arena_printf(job->arena, "%s/%s-%s", runs, job->model->name, stamp);
-}
-
-static const char *in_folder(const Training *t, const char *name)
-{
-    return arena_printf(t->job->arena, "%s/%s", t->folder, name);
-}
-
-/* The spec as it was run, --set applied. */
-static int write_spec(Training *t, struct nc_error *err)
-{
-    Str text = str_new(t->job->arena);
-    const char *path = in_folder(t, "spec.yaml");
-    yaml_print(&text, t->job->model->spec);
-    FILE *file = fopen(path, "w");
-    bool good = file && fputs(text.text, file) >= 0;
-    if (file && fclose(file) != 0)
-        good = false;
-    return good ? 0 : nc_fail(err, path, "cannot be written: %s", strerror(errno));
-}
-
-/* Pieces that a killed run was writing */
-static void sweep(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        const char *part = strstr(entry->d_name, ".safetensors.");
-        size_t length = strlen(entry->d_name);
-        if (part && length > 5 && strcmp(entry->d_name + length - 5, ".part") == 0)
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-/* Before anything else is left there: the run's spec, and a log without what comes anew. */
-static int begin(Training *t, struct nc_error *err)
-{
-    if (t->begun)
-        return 0;
-    t->begun = true;
-    sweep(t->folder);
-    return write_spec(t, err) == 0 ? nc_log_cut(t->folder, t->first_epoch, err) : -1;
-}
-
-static int save_weights(Training *t, const void *weights, const char *name, struct nc_error *err)
-{
-    const Model *m = t->job->model;
-    const char **pairs = ARENA_ARRAY(t->job->arena, const char *, 2 * m->metadata_count + 4);
-    memcpy(pairs, (const char *[]){"format", "netcc", "model", m->name}, 4 * sizeof *pairs);
-    for (int i = 0; i < 2 * m->metadata_count; i++)
-        pairs[4 + i] = m->metadata[i];
-    return nc_weights_save(t->job->nc, weights, in_folder(t, name), pairs, m->metadata_count + 2,
-                           err);
-}
-
-static const char checkpoint_name[] = "checkpoint.safetensors", best_name[] = "best.safetensors",
-                  weights_name[] = "weights.safetensors";
-
-/* The best weights go first: where a checkpoint knows of them, they are there. */
-static int save(Training *t, struct nc_error *err)
-{
-    if (begin(t, err) != 0 || (t->best_is_new && save_weights(t, t->best, best_name, err) != 0))
-        return -1;
-    t->best_is_new = false;
-    if (nc_checkpoint_save(&t->job->session, &t->standing, in_folder(t, checkpoint_name), err) != 0)
-        return -1;
-    t->has_saved = true;
-    t->saved_at = nc_seconds();
-    t->saved_iteration = t->standing.progress.iteration;
-    return 0;
-}
-
-/* ---- going on ---------------------------------------------------------------------------------- */
-
-/* Where the run stands before its first step: at its start, or where the checkpoint says. */
-static bool take_stand(Training *t)
-{
-    Job *job = t->job;
-    const TrainOptions *o = &job->model->train_options;
-    struct nc_error err;
-    t->standing = (struct nc_standing){.keep = o->keep, .stop = o->stop};
-    if (!job->args->resume)
-        return true;
-    if (job->args->weights)
-        return diag_error(job->diag, (Loc){0},
-                          "--resume goes on with the checkpoint's weights; leave --weights out");
-    const char *path = in_folder(t, checkpoint_name);
-    if (access(path, F_OK) != 0)
-        return diag_error(job->diag, (Loc){0},
-                          "%s: there is no checkpoint; without --resume the run starts anew", path);
-    return nc_checkpoint_open(&t->checkpoint, &t->standing, path, &err) == 0 ||
-           job_fault(job, &err);
-}
-
-/* The seed is the checkpoint's, however it was set then; job_seed() asks the arguments. */
-static bool take_seed(Training *t, Args *args)
-{
-    if (!args->resume) {
-        t->standing.seed = job_seed(t->job);
-        return true;
-    }
-    if (args->seed >= 0 && (uint32_t)args->seed != t->standing.seed)
-        return diag_error(t->job->diag, (Loc){0}, "--seed %lld: the run began with seed %lu",
-                          (long long)args->seed, (unsigned long)t->standing.seed);
-    args->seed = t->standing.seed;
-    return true;
-}
-
-/* The network is that of the epoch which the checkpoint ends or stands in. */
-static bool take_epoch(Training *t)
-{
-    Job *job = t->job;
-    if (t->standing.progress.epoch < 2 || !next_unfreezing(job->model, 0))
-        return true;
-    job->options.spec = job->model->spec;
-    job->options.epoch = t->standing.progress.epoch;
-    return job_read(job);
-}
-
-static bool is_same_run(Training *t)
-{
-    const char *now = resume_spec(t->job, t->train.samples.count,
-                                  t->validation ? t->validation->samples.count : 0);
-    const char *then = t->standing.spec;
-    t->standing.spec = now;
-    return !t->job->args->resume || resume_same(t->job, in_folder(t, checkpoint_name), then, now);
-}
-
-static bool new_blocks(Training *t)
-{
-    size_t bytes = t->job->nc->weights_bytes + 1;
-    bool restores = t->job->model->train_options.restore_best_weights;
-    t->best = malloc(bytes);
-    t->stop_best = restores ? calloc(1, bytes) : NULL;
-    return (t->best && (t->stop_best || !restores)) ||
-           diag_error(t->job->diag, (Loc){0}, "out of memory");
-}
-
-static bool load_checkpoint(Training *t)
-{
-    struct nc_error err;
-    struct nc_watch *stop = &t->standing.stop;
-    const struct nc_progress *p = &t->standing.progress;
-    const char *path = in_folder(t, checkpoint_name);
-    if (t->stop_best && !nc_checkpoint_has_best(&t->checkpoint))
-        stop->best_epoch = stop->wait = 0; /* there is nothing to restore: it begins to watch now */
-    void *best = stop->best_epoch ? t->stop_best : NULL;
-    if (nc_checkpoint_load(&t->checkpoint, &t->job->session, best, path, &err) != 0)
-        return job_fault(t->job, &err);
-    if (best)
-        t->standing.best = best;
-    t->first_epoch = p->samples < p->count ? p->epoch : p->epoch + 1;
-    t->first_iteration = p->iteration;
-    return true;
 }
 
 /* ---- epochs ------------------------------------------------------------------------------------ */
@@ -308,7 +114,7 @@ static int save_between(void *context, struct nc_error *err)
     Training *t = context;
     const struct nc_progress *p = &t->standing.progress;
     bool due = nc_seconds() - t->saved_at > LONG_EPOCH * t->save_seconds;
-    return due && p->samples < p->count ? save(t, err) : 0;
+    return due && p->samples < p->count ? training_save(t, err) : 0;
 }
 
 /* Of a whole epoch, beside the report of it. */
@@ -319,11 +125,11 @@ static int end_epoch(Training *t, struct nc_error *err)
         char name[48];
         snprintf(name, sizeof name, "epoch-%04lld.safetensors",
                  (long long)t->standing.progress.epoch);
-        if (save_weights(t, t->job->session.weights, name, err) != 0)
+        if (training_save_weights(t, t->job->session.weights, name, err) != 0)
             return -1;
     }
     bool due = !t->has_saved || nc_seconds() - t->saved_at >= t->save_seconds;
-    if (due && save(t, err) != 0)
+    if (due && training_save(t, err) != 0)
         return -1;
     return is_stopped(t);
 }
@@ -342,7 +148,8 @@ static int on_epoch(void *context, const struct nc_progress *progress, struct nc
     }
     const double *validation = t->validation ? t->values : NULL;
     nc_report_epoch(&t->report, progress, validation);
-    if (begin(t, err) != 0 || nc_log_epoch(t->folder, t->job->nc, progress, validation, err) != 0)
+    if (training_begin(t, err) != 0 ||
+        nc_log_epoch(t->folder, t->job->nc, progress, validation, err) != 0)
         return -1;
     return whole ? end_epoch(t, err) : 0;
 }
@@ -352,24 +159,25 @@ static int save_end(Training *t, struct nc_error *err)
 {
     const struct nc_standing *s = &t->standing;
     bool is_saved = t->has_saved && s->progress.iteration == t->saved_iteration;
-    if ((!is_saved || t->best_is_new) && save(t, err) != 0)
+    if ((!is_saved || t->best_is_new) && training_save(t, err) != 0)
         return -1;
     if (s->best && is_finished(t)) {
         memcpy(t->job->session.weights, s->best, t->job->nc->weights_bytes);
         t->values_current = false;
     }
-    return save_weights(t, t->job->session.weights, weights_name, err);
+    return training_save_weights(t, t->job->session.weights, TRAINING_WEIGHTS, err);
 }
 
 /* The loss was no number: where did that begin? */
 static bool explain_divergence(Training *t, const struct nc_error *err)
 {
     job_fault(t->job, err);
-    const Divergence divergence = {
-        .job = t->job,
-        .samples = &t->train.samples,
-        .progress = &t->standing.progress,
-        .checkpoint = t->begun || t->job->args->resume ? in_folder(t, checkpoint_name) : NULL};
+    const Divergence divergence = {.job = t->job,
+                                   .samples = &t->train.samples,
+                                   .progress = &t->standing.progress,
+                                   .checkpoint = t->begun || t->job->args->resume
+                                                     ? training_file(t, TRAINING_CHECKPOINT)
+                                                     : NULL};
     diverge_explain(&divergence);
     return false;
 }
@@ -477,14 +285,14 @@ static bool load_first(Training *t)
 {
     const Args *args = t->job->args;
     if (args->resume)
-        return load_checkpoint(t);
+        return training_load_checkpoint(t);
     return args->weights ? job_load_weights(t->job, args->weights) : pretrained_load(t->job, true);
 }
 
 /* A run that starts anew where another stands; its first checkpoint takes that one's place. */
 static void note_replaced(Training *t)
 {
-    const char *path = in_folder(t, checkpoint_name);
+    const char *path = training_file(t, TRAINING_CHECKPOINT);
     if (!t->job->args->resume && access(path, F_OK) == 0)
         diag_note(t->job->diag, (Loc){0},
                   "%s: of another run, which this one replaces; --resume would go on with it",
@@ -496,11 +304,12 @@ static bool start(Training *t, Args *args)
     Job *job = t->job;
     unsigned uses = NC_TRAINS | NC_EVALUATES | (args->show ? NC_PREDICTS : 0);
     t->uses = uses;
-    t->folder = args->out ? args->out : name_folder(job);
+    t->folder = args->out ? args->out : training_name_folder(job);
     t->first_epoch = 1;
-    return take_stand(t) && take_seed(t, args) && take_epoch(t) && job_compile(job, 0, uses) &&
-           job_needs_training(job) && open_data(t) && is_same_run(t) && job_start(job, uses) &&
-           new_blocks(t) && load_first(t) && job_make_folder(job, t->folder);
+    return training_take_stand(t) && training_take_seed(t, args) && training_take_epoch(t) &&
+           job_compile(job, 0, uses) && job_needs_training(job) && open_data(t) &&
+           training_is_same_run(t) && job_start(job, uses) && training_new_blocks(t) &&
+           load_first(t) && job_make_folder(job, t->folder);
 }
 
 /* On stderr, whatever stdout is for. */
@@ -530,7 +339,7 @@ static void say_where(Training *t)
 static void print_next(Training *t)
 {
     Job *job = t->job;
-    const char *weights = shell_quoted(job->arena, in_folder(t, weights_name));
+    const char *weights = shell_quoted(job->arena, training_file(t, TRAINING_WEIGHTS));
     if (job->args->json || job->args->quiet)
         return;
     printf("next:\n");
@@ -553,7 +362,7 @@ static bool finish(Training *t)
         return false;
     if (finished && args->show && !args->json)
         show_results(t->job, t->test.samples.count ? &t->test : &t->train, args->show);
-    nc_report_done(&t->report, in_folder(t, weights_name));
+    nc_report_done(&t->report, training_file(t, TRAINING_WEIGHTS));
     print_next(t);
     return true;
 }
@@ -569,7 +378,7 @@ static bool train(Training *t, Args *args)
         return finish(t);
     rmdir(t->folder); /* if nothing is in it */
     if (!args->out)
-        rmdir(runs);
+        rmdir(TRAINING_RUNS);
     return false;
 }
 
