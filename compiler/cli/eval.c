@@ -19,8 +19,11 @@ static bool eval(Job *job, Samples *test)
     struct nc_error err;
     if (!job_compile(job, 0, NC_EVALUATES) || !job_needs_training(job))
         return false;
-    if (job->model->test_data.kind == SOURCE_NONE)
-        return diag_error(job->diag, job->model->spec->loc, "the spec has no data.test");
+    if (job->model->test_data.kind == SOURCE_NONE) {
+        diag_error(job->diag, job->model->spec->loc, "the spec has no data.test");
+        diag_note(job->diag, (Loc){0}, "--set 'data.test={csv: FILE}' gives it one");
+        return false;
+    }
     if (!samples_open(job, &job->model->test_data, test) || !job_start(job, NC_EVALUATES) ||
         !job_load_weights(job, job->args->weights))
         return false;

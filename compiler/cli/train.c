@@ -335,6 +335,14 @@ static void say_where(Training *t)
                   (long long)p->epoch, (long long)p->iteration);
 }
 
+/* What samples may come in */
+static const char *example_input(const Model *model)
+{
+    if (model->table)
+        return "x.csv";
+    return model->train_data.kind == SOURCE_IMAGES ? "x.png" : "x.npy";
+}
+
 /* For people: the commands that may come next. */
 static void print_next(Training *t)
 {
@@ -345,7 +353,8 @@ static void print_next(Training *t)
     printf("next:\n");
     if (t->test.samples.count)
         printf("  %s --weights %s\n", next_command(job, "eval"), weights);
-    printf("  %s --weights %s --input x.npy\n", next_command(job, "predict"), weights);
+    printf("  %s --weights %s --input %s\n", next_command(job, "predict"), weights,
+           example_input(job->model));
     if (is_finished(t))
         printf("  %s --weights %s -o product\n", next_command(job, "emit"), weights);
     else

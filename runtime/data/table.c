@@ -62,6 +62,8 @@ static int place_columns(const struct file *f, const struct nc_table_part *part,
         at[i] = -1;
     if (f->head.names && t->header)
         return place_by_name(f, part, at);
+    if (columns != t->columns && !t->targets_count) /* numbers, that nobody was trained on */
+        return FAULT(f, f->head.line, "%d columns, but %d are wanted", columns, t->columns);
     if (columns != t->columns && (!features_only || part->columns == t->targets))
         return part->optional
                    ? 0

@@ -141,6 +141,10 @@ printf '1,2\n3,4\n' >short.csv
 refuses "rows that differ" "short.csv: 2 samples, not 3" ./sum predict \
     --weights sum.run/weights.safetensors --input a=a.csv --input b=short.csv
 
+printf '1,2\n3,4\n5,6\n' >narrow.csv
+refuses "columns for a plain input" "narrow.csv:1: 2 columns, but 3 are wanted" ./sum predict \
+    --weights sum.run/weights.safetensors --input a=narrow.csv --input b=b.tsv
+
 # ---- what is refused ------------------------------------------------------------------------------
 
 printf 'colour,"size, cm"\ngren,1\n' >bad.csv
