@@ -31,9 +31,9 @@ char *literal_text(Arena *arena, double value, bool is_double)
 
 static bool name_taken(const Express *x, const char *name, int loads, int stores)
 {
-    static const char *const reserved[] = {"a",    "b",    "c",    "e",     "i",    "j",
-                                           "n",    "r",    "hi",   "lo",    "len",  "job",
-                                           "args", "rows", "cols", "first", "total"};
+    static const char *const reserved[] = {"a",   "b",    "c",    "d",    "u",     "window", "e",
+                                           "i",   "j",    "n",    "r",    "hi",    "lo",     "len",
+                                           "job", "args", "rows", "cols", "first", "total"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
         if (!strcmp(reserved[i], name))
             return true;

@@ -34,6 +34,12 @@ static const struct nc_native_symbol symbols[] = {
     {"nc_tile", FUNCTION(nc_tile)},
     {"nc_tile_sum", FUNCTION(nc_tile_sum)},
     {"nc_window_tile", FUNCTION(nc_window_tile)},
+    {"nc_depthwise_tile", FUNCTION(nc_depthwise_tile)},
+    {"nc_depthwise_line", FUNCTION(nc_depthwise_line)},
+    {"nc_max_tile", FUNCTION(nc_max_tile)},
+    {"nc_mean_tile", FUNCTION(nc_mean_tile)},
+    {"nc_max_grad_tile", FUNCTION(nc_max_grad_tile)},
+    {"nc_mean_grad_tile", FUNCTION(nc_mean_grad_tile)},
     {"nc_transpose", FUNCTION(nc_transpose)},
     {"nc_column_sum", FUNCTION(nc_column_sum)},
 };

@@ -1,9 +1,9 @@
-// Gradient of a depthwise 2-D convolution for its kernel; a unit of work is one kernel cell.
-//:param $name depthwise_kernel_gradient
+// Gradient of a depthwise convolution for its kernel; a unit of work is one kernel cell, to which each
+// line of each image adds.
+//:param $name kernel_gradient
 //:param $H 6             input height
 //:param $W 5             input width
 //:param $C 3             channels
-//:param $M 2             results of each channel
 //:param $OH 3            output height
 //:param $OW 3            output width
 //:param $KH 3            kernel height
@@ -21,18 +21,18 @@ static void $name(const void *job, long lo, long hi)
     const nc_real *x = args->in[0];
     const nc_real *dy = args->in[1];
     nc_real *dw = args->out[0];
-    for (long cell = lo; cell < hi && cell < $KH * $KW; cell++) {
-        nc_real *dw_cell = dw + cell * ($C * $M);
-        nc_v_fill(dw_cell, 0, $C * $M);
-        for (long pixel = 0; pixel < args->n * ($OH * $OW); pixel++) {
-            const long ih = pixel / $OW % $OH * $SH + cell / $KW * $DH - $PH;
-            const long iw = pixel % $OW * $SW + cell % $KW * $DW - $PW;
-            if (ih < 0 || ih >= $H || iw < 0 || iw >= $W)
-                continue;
-            const nc_real *dy_cell = dy + pixel * ($C * $M);
-            const nc_real *x_cell = x + ((pixel / ($OH * $OW) * $H + ih) * $W + iw) * $C;
-            for (long e = 0; e < $C * $M; e++)
-                dw_cell[e] = nc_fma(x_cell[e / $M], dy_cell[e], dw_cell[e]);
+    nc_v_fill(dw + lo * $C, 0, (hi - lo) * $C);
+    for (long line = 0; line < args->n * $OH; line++) {
+        for (long cell = lo; cell < hi; cell++) {
+            const long left = cell % $KW * $DW - $PW;
+            const long ih = line % $OH * $SH + cell / $KW * $DH - $PH;
+            const long from = left < 0 ? (-left + $SW - 1) / $SW : 0;
+            const long end = left >= $W ? 0 : ($W - 1 - left) / $SW + 1;
+            const long to = end < $OW ? end : $OW;
+            if (ih >= 0 && ih < $H && from < to)
+                nc_depthwise_line(dw + cell * $C,
+                                  x + ((line / $OH * $H + ih) * $W + from * $SW + left) * $C,
+                                  $SW * $C, dy + (line * $OW + from) * $C, $C, to - from, $C);
         }
     }
 }

@@ -1,4 +1,4 @@
-// c = a * b, or a convolved with b, in tiles of $R rows and $P columns, then an element-wise chain on
+// A product, a convolution, a pooling: c in tiles of $R rows and $P columns, then an element-wise chain on
 // each tile as calls of block functions, for tcc. A unit of work is one tile.
 //:param $name product
 //:param $uses_n 1       whether a size depends on the batch
@@ -10,6 +10,9 @@
 //:param $COLUMN u%((40+$P-1)/$P)*$P
 //:param $windows 1       the window of a convolution
 //:param $w$value {{6, 5, 2}, {3, 3}, {3, 2}, {2, 1}, {1, 0}, {1, 2}, {1, 1}, {160, 80, 40}}
+//:param $factors 1       what its call reads besides a
+//:param $g$name b
+//:param $g$index 1
 //:param $products 1      what leaves the tile in c; i is its first row, j its first column
 //:param $k$call nc_window_tile(c,a,b+j,&window,i,rows,$P)
 //:param $operands 1     further pointers read
@@ -44,7 +47,9 @@ static void $name(const void *job, long lo, long hi)
     const long n = args->n;
     //: end
     const nc_real *a = args->in[0];
-    const nc_real *b = args->in[1];
+    //: for g in $factors
+    const nc_real *$g$name = args->in[$g$index];
+    //: end
     //: for o in $operands
     const nc_real *$o$name = args->in[$o$index];
     //: end

@@ -97,15 +97,31 @@ static const AttrDef depthwise_attrs[] = {
     ATTR_INITIALIZE("bias", "zeros"),
     ATTRS_END};
 
+/* Each channel `times` times over, one after another. */
+static Node *repeat_channels(Graph *graph, Node *x, int64_t times)
+{
+    Shape apart = x->shape, together = x->shape;
+    if (times == 1)
+        return x;
+    apart.dim[apart.rank++] = 1;
+    together.dim[together.rank - 1] *= times;
+    Node *ones = constant_of(graph, 1, shape_of(1, &times));
+    return reshape(graph, node2(graph, OP_mul, reshape(graph, x, apart), ones), together);
+}
+
 static Node *depthwise(LayerBuild *build, const char *weight, Window *w)
 {
     Node *x = build->in[0];
     if (!is_image(build) || !read_window(build, w))
         return NULL;
-    Shape shape = shape_of(4, (int64_t[]){w->kernel[0], w->kernel[1], x->shape.dim[3],
-                                          layer_attr(build, "depth_multiplier")->i});
+    int64_t channels = x->shape.dim[3], times = layer_attr(build, "depth_multiplier")->i;
+    Shape shape = shape_of(4, (int64_t[]){w->kernel[0], w->kernel[1], channels, times});
     Node *kernel = layer_weight(build, weight, shape, "depthwise_initializer");
-    return kernel ? window_node(build, OP_depthwise_conv2d, x, kernel, w) : NULL;
+    if (!kernel)
+        return NULL;
+    Shape flat = shape_of(3, (int64_t[]){w->kernel[0], w->kernel[1], channels * times});
+    return window_node(build, OP_depthwise_conv2d, repeat_channels(build->graph, x, times),
+                       reshape(build->graph, kernel, flat), w);
 }
 
 static Node *build_depthwise(LayerBuild *build)

@@ -60,77 +60,52 @@ static void gradient_conv2d(Gradients *to, Node *y, Node *g)
             conv_node(graph, OP_conv2d_kernel_grad, x, g, y, w->shape.dim[0], w->shape.dim[1]));
 }
 
-/* Rows of a tile: whole lines of the output, up to 64 cells, or equal parts of a long one. */
-static int64_t tile_rows(Shape y)
-{
-    enum { CELLS = 64 };
-    int64_t height = y.dim[1], width = y.dim[2], lines = CELLS / width;
-    if (!lines)
-        return (width + (width - 1) / CELLS) / ((width - 1) / CELLS + 1);
-    return width * (lines < height ? lines : height);
-}
-
 static int64_t panel_width(const KernelBuild *build, const Node *node, int64_t columns)
 {
     const Layout *layout = build->layouts[node->id];
     return layout ? layout_panel_width(layout, node->shape) : layout_default_width(columns);
 }
 
-/* The window as struct nc_window's initialiser. The gradient for the input sees dy with its strides
- * turned into spread, and walks the kernel from its last cell back. */
-static char *window_text(Arena *arena, const Node *node, bool forward, int64_t ld)
-{
-    Shape x = node->in[0]->shape, y = node->shape, w = node->in[1]->shape;
-    const int64_t *stride = attr(node, "strides")->list, *pad = attr(node, "padding")->list,
-                  *dilation = attr(node, "dilation")->list, sign = forward ? 1 : -1;
-    int64_t before[2], one[2] = {1, 1};
-    const int64_t *pace = forward ? stride : one, *spread = forward ? one : stride;
-    for (int i = 0; i < 2; i++)
-        before[i] = forward ? pad[i] : (w.dim[i] - 1) * dilation[i] - pad[i];
-    Str text = str_new(arena);
-    str_printf(&text, "{%lld, %lld, %lld}, {%lld, %lld}", (long long)x.dim[1], (long long)x.dim[2],
-               (long long)x.dim[3], (long long)y.dim[1], (long long)y.dim[2]);
-    const int64_t *const pairs[] = {w.dim, pace, before, dilation, spread};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        str_printf(&text, ", {%lld, %lld}", (long long)pairs[i][0], (long long)pairs[i][1]);
-    str_printf(&text, ", {%lld, %lld, %lld}", (long long)(sign * w.dim[1] * w.dim[2] * ld),
-               (long long)(sign * w.dim[2] * ld), (long long)ld);
-    return text.text;
-}
-
+/* Each cell of the smaller image meets each weight once; those that fall into padding count too. */
 static void count_flops(KernelBuild *build, Shape y, Shape w)
 {
-    build->kernel->flops =
-        2.0 * (double)(y.dim[1] * y.dim[2] * y.dim[3]) * (double)(w.dim[0] * w.dim[1] * w.dim[2]);
+    build->kernel->flops = 2.0 * (double)(y.dim[1] * y.dim[2]) * (double)shape_row(w);
 }
 
-static void bind_window(KernelBuild *build, const Node *node, bool forward)
+/* Both walk the kernel from its first cell on, or from its last cell back. */
+static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shape y, bool forward)
 {
     Shape w = node->in[1]->shape;
     const Layout *layout = build->layouts[node->in[1]->id];
     int64_t columns = w.dim[3], width = panel_width(build, node->in[1], columns),
-            rows = tile_rows(node->shape), ld = layout ? width : columns;
-    const char *all = extent_text(build->arena, node->shape, 0, 3);
-    int64_t from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * w.dim[2] * ld;
-    const char *first = from ? arena_printf(build->arena, " + %lld", (long long)from) : "";
-    int64_t step = layout ? extent(w, 0, 3, 1) : 1;
-    bind_tile(build, all, arena_printf(build->arena, "%lld", (long long)rows), columns, width);
-    bind_item(build, "products", "call",
-              arena_printf(build->arena,
-                           "nc_window_tile(c, a, b%s + j * %lld, &window, i, rows, %lld)", first,
-                           (long long)step, (long long)width));
-    bind_item(build, "windows", "value", window_text(build->arena, node, forward, ld));
+            ld = layout ? width : columns, cell = w.dim[2] * ld,
+            from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * cell;
+    WindowShape window = window_of(x, y, w.dim, attr(node, "strides")->list,
+                                   attr(node, "padding")->list, attr(node, "dilation")->list);
+    window.weight[0] = w.dim[1] * cell;
+    window.weight[1] = cell;
+    window.weight[2] = ld;
+    if (!forward)
+        window = window_back(&window, w.dim[2]);
+    TileShape tile = image_tile(build, node->shape, width);
+    bind_tile(build, node, &tile);
+    bind_window(build, &window);
+    bind_product(build,
+                 arena_printf(build->arena,
+                              "nc_window_tile(c, a, b%s + j * %lld, &window, i, rows, %lld)",
+                              from ? arena_printf(build->arena, " + %lld", (long long)from) : "",
+                              (long long)(layout ? extent(w, 0, 3, 1) : 1), (long long)width));
 }
 
 static void bind_conv2d(KernelBuild *build, const Node *node)
 {
-    bind_window(build, node, true);
+    bind_convolution(build, node, node->in[0]->shape, node->shape, true);
     count_flops(build, node->shape, node->in[1]->shape);
 }
 
 static void bind_input_grad(KernelBuild *build, const Node *node)
 {
-    bind_window(build, node, false);
+    bind_convolution(build, node, node->shape, node->in[0]->shape, false);
     count_flops(build, node->in[0]->shape, node->in[1]->shape);
 }
 

@@ -1,6 +1,6 @@
-/* Depthwise 2-D convolution and its gradients: x [n, H, W, C], w [KH, KW, C, M], y [n, .., C * M]. */
+/* Depthwise 2-D convolution and its gradients: x [n, H, W, C], w [KH, KW, C], y [n, .., C]. */
 #include "ops/infer.h"
-#include "program.h"
+#include "ops/tile.h"
 
 static const AttrDef conv_attrs[] = {{"strides", ATTR_INTS, NULL, "", 0, 0, NULL},
                                      {"padding", ATTR_INTS, NULL, "", 0, 0, NULL},
@@ -10,20 +10,9 @@ static const AttrDef conv_attrs[] = {{"strides", ATTR_INTS, NULL, "", 0, 0, NULL
 
 static Shape infer_depthwise(const Node *node)
 {
-    Shape shape = node->in[0]->shape, w = node->in[1]->shape;
-    shape.dim[1] = attr(node, "extent")->list[0];
-    shape.dim[2] = attr(node, "extent")->list[1];
-    shape.dim[3] = w.dim[2] * w.dim[3];
-    return shape;
-}
-
-/* (dy, w): `extent` is the input's height and width. */
-static Shape infer_input_grad(const Node *node)
-{
     Shape shape = node->in[0]->shape;
     shape.dim[1] = attr(node, "extent")->list[0];
     shape.dim[2] = attr(node, "extent")->list[1];
-    shape.dim[3] = node->in[1]->shape.dim[2];
     return shape;
 }
 
@@ -31,9 +20,7 @@ static Shape infer_input_grad(const Node *node)
 static Shape infer_kernel_grad(const Node *node)
 {
     const int64_t *size = attr(node, "extent")->list;
-    int64_t channels = node->in[0]->shape.dim[3];
-    return shape_of(4,
-                    (int64_t[]){size[0], size[1], channels, node->in[1]->shape.dim[3] / channels});
+    return shape_of(3, (int64_t[]){size[0], size[1], node->in[0]->shape.dim[3]});
 }
 
 static Node *grad_node(Graph *graph, OpKind op, Node *a, Node *b, const Node *like,
@@ -58,57 +45,88 @@ static void gradient_depthwise(Gradients *to, Node *y, Node *g)
                      grad_node(graph, OP_depthwise_conv2d_kernel_grad, x, g, y, w->shape.dim));
 }
 
-static void bind_depthwise(KernelBuild *build, const Node *node, const char *template, Shape x,
-                           Shape y, Shape w)
+static void count_flops(KernelBuild *build, Shape y, Shape w)
 {
-    static const char *const names[] = {"H",  "W",  "C",  "M",  "OH", "OW", "KH",
-                                        "KW", "SH", "SW", "PH", "PW", "DH", "DW"};
-    const int64_t *stride = attr(node, "strides")->list, *pad = attr(node, "padding")->list,
-                  *dilation = attr(node, "dilation")->list;
-    int64_t values[] = {x.dim[1], x.dim[2], w.dim[2],    w.dim[3],   y.dim[1],
-                        y.dim[2], w.dim[0], w.dim[1],    stride[0],  stride[1],
-                        pad[0],   pad[1],   dilation[0], dilation[1]};
-    bind_template(build, template);
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        bind_int(build, names[i], values[i]);
-    build->kernel->flops = 2.0 * (double)(y.dim[1] * y.dim[2] * y.dim[3] * w.dim[0] * w.dim[1]);
+    build->kernel->flops = 2.0 * (double)shape_row(y) * (double)(w.dim[0] * w.dim[1]);
+}
+
+static WindowShape window_shape(const Node *node, Shape x, Shape y, Shape w)
+{
+    WindowShape window = window_of(x, y, w.dim, attr(node, "strides")->list,
+                                   attr(node, "padding")->list, attr(node, "dilation")->list);
+    window.weight[0] = w.dim[1] * w.dim[2];
+    window.weight[1] = w.dim[2];
+    return window;
+}
+
+/* The gradient for the input walks the window from its last cell back. */
+static void bind_channels(KernelBuild *build, const Node *node, const WindowShape *window,
+                          bool forward)
+{
+    Shape w = node->in[1]->shape;
+    int64_t channels = w.dim[2], width = channels <= 16 ? 16 : 32,
+            from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * channels;
+    TileShape tile = image_tile(build, node->shape, width);
+    bind_tile(build, node, &tile);
+    bind_window(build, window);
+    bind_product(build,
+                 arena_printf(build->arena,
+                              "nc_depthwise_tile(c, %lld, a + j, b%s + j, &window, i, rows, %s)",
+                              (long long)width,
+                              from ? arena_printf(build->arena, " + %lld", (long long)from) : "",
+                              columns_text(build, &tile)));
 }
 
 static void bind_forward(KernelBuild *build, const Node *node)
 {
-    bind_depthwise(build, node, "depthwise_conv2d", node->in[0]->shape, node->shape,
-                   node->in[1]->shape);
-    build->kernel->units = arena_printf(build->arena, "n * %lld", (long long)node->shape.dim[1]);
+    Shape w = node->in[1]->shape;
+    WindowShape window = window_shape(node, node->in[0]->shape, node->shape, w);
+    bind_channels(build, node, &window, true);
+    count_flops(build, node->shape, w);
 }
 
 static void bind_input_grad(KernelBuild *build, const Node *node)
 {
-    bind_depthwise(build, node, "depthwise_conv2d_input_grad", node->shape, node->in[0]->shape,
-                   node->in[1]->shape);
-    build->kernel->units = "n";
+    Shape w = node->in[1]->shape, y = node->in[0]->shape;
+    WindowShape window = window_shape(node, node->shape, y, w);
+    window = window_back(&window, w.dim[2]);
+    bind_channels(build, node, &window, false);
+    count_flops(build, y, w);
 }
 
 static void bind_kernel_grad(KernelBuild *build, const Node *node)
 {
-    bind_depthwise(build, node, "depthwise_conv2d_kernel_grad", node->in[0]->shape,
-                   node->in[1]->shape, node->shape);
-    build->kernel->units =
-        arena_printf(build->arena, "%lld", (long long)(node->shape.dim[0] * node->shape.dim[1]));
+    static const char *const names[] = {"H",  "W",  "C",  "OH", "OW", "KH", "KW",
+                                        "SH", "SW", "PH", "PW", "DH", "DW"};
+    Shape x = node->in[0]->shape, y = node->in[1]->shape, w = node->shape;
+    const int64_t *stride = attr(node, "strides")->list, *pad = attr(node, "padding")->list,
+                  *dilation = attr(node, "dilation")->list;
+    int64_t values[] = {x.dim[1],  x.dim[2],  x.dim[3], y.dim[1], y.dim[2],    w.dim[0],   w.dim[1],
+                        stride[0], stride[1], pad[0],   pad[1],   dilation[0], dilation[1]};
+    bind_template(build, "depthwise_conv2d_kernel_grad");
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        bind_int(build, names[i], values[i]);
+    build->kernel->units = arena_printf(build->arena, "%lld", (long long)(w.dim[0] * w.dim[1]));
+    count_flops(build, y, w);
 }
 
 #define DEPTHWISE(ident)                                                                           \
     .name = #ident, .arity = 2, .class = OP_KERNEL, .multiplies = true, .attrs = conv_attrs
 
 OP(depthwise_conv2d) = {DEPTHWISE(depthwise_conv2d),
-                        .doc = "Each channel of x with its own windows w.",
+                        .doc = "Each channel of x with its own window of w.",
+                        .epilogue = true,
                         .infer = infer_depthwise,
                         .gradient = gradient_depthwise,
                         .bind = bind_forward,
-                        .sample = "{in: [[n, 6, 5, 3], [3, 2, 3, 2]], strides: [2, 1], "
+                        .sample = "{in: [[n, 6, 5, 3], [3, 2, 3]], strides: [2, 1], "
                                   "padding: [1, 0], dilation: [1, 2], extent: [3, 3]}"};
-OP(depthwise_conv2d_input_grad) = {
-    DEPTHWISE(depthwise_conv2d_input_grad), .doc = "Gradient of depthwise_conv2d for its input.",
-    .infer = infer_input_grad, .bind = bind_input_grad, .not_differentiable = true};
+OP(depthwise_conv2d_input_grad) = {DEPTHWISE(depthwise_conv2d_input_grad),
+                                   .doc = "Gradient of depthwise_conv2d for its input.",
+                                   .epilogue = true,
+                                   .infer = infer_depthwise,
+                                   .bind = bind_input_grad,
+                                   .not_differentiable = true};
 OP(depthwise_conv2d_kernel_grad) = {
     DEPTHWISE(depthwise_conv2d_kernel_grad), .doc = "Gradient of depthwise_conv2d for its kernel.",
     .infer = infer_kernel_grad, .bind = bind_kernel_grad, .not_differentiable = true};

@@ -38,15 +38,15 @@ static void gradient_matmul_tn(Gradients *to, Node *y, Node *g)
 
 /* The tile of a product: rows of a are a_row apart, its k a_k; column j's panel of b begins
  * j * b_step in, its k are b_ld apart. */
-static void bind_product(KernelBuild *build, int64_t a_row, int64_t a_k, int64_t b_step,
-                         int64_t b_ld, const char *k, int64_t width)
+static void bind_call(KernelBuild *build, int64_t a_row, int64_t a_k, int64_t b_step, int64_t b_ld,
+                      const char *k, int64_t width)
 {
-    bind_item(build, "products", "call",
-              arena_printf(build->arena,
-                           "nc_tile(c, %lld, a + i * %lld, %lld, %lld, b + j * %lld, %lld, %s, "
-                           "rows, %lld)",
-                           (long long)width, (long long)a_row, (long long)a_row, (long long)a_k,
-                           (long long)b_step, (long long)b_ld, k, (long long)width));
+    bind_product(build,
+                 arena_printf(build->arena,
+                              "nc_tile(c, %lld, a + i * %lld, %lld, %lld, b + j * %lld, %lld, %s, "
+                              "rows, %lld)",
+                              (long long)width, (long long)a_row, (long long)a_row, (long long)a_k,
+                              (long long)b_step, (long long)b_ld, k, (long long)width));
 }
 
 static void count_flops(KernelBuild *build, Shape a, double flops)
@@ -60,9 +60,10 @@ static void bind_matmul(KernelBuild *build, const Node *node)
     int64_t k = a.dim[a.rank - 1], n = b.dim[1];
     const Layout *layout = build->layouts[node->in[1]->id];
     int64_t width = layout ? layout_panel_width(layout, b) : layout_default_width(n);
-    bind_tile(build, extent_text(build->arena, a, 0, a.rank - 1), "NC_ROWS", n, width);
-    bind_product(build, k, 1, layout ? k : 1, layout ? width : n,
-                 arena_printf(build->arena, "%lld", (long long)k), width);
+    TileShape tile = {extent_text(build->arena, a, 0, a.rank - 1), "NC_ROWS", n, width};
+    bind_tile(build, node, &tile);
+    bind_call(build, k, 1, layout ? k : 1, layout ? width : n,
+              arena_printf(build->arena, "%lld", (long long)k), width);
     count_flops(build, a, 2.0 * (double)n * (double)shape_row(a));
 }
 
@@ -72,8 +73,9 @@ static void bind_matmul_tn(KernelBuild *build, const Node *node)
     int64_t m = a.dim[a.rank - 1], n = b.dim[b.rank - 1];
     const Layout *layout = build->layouts[node->id];
     int64_t width = layout ? layout_panel_width(layout, node->shape) : layout_default_width(n);
-    bind_tile(build, arena_printf(build->arena, "%lld", (long long)m), "NC_ROWS", n, width);
-    bind_product(build, 1, m, 1, n, extent_text(build->arena, a, 0, a.rank - 1), width);
+    TileShape tile = {arena_printf(build->arena, "%lld", (long long)m), "NC_ROWS", n, width};
+    bind_tile(build, node, &tile);
+    bind_call(build, 1, m, 1, n, extent_text(build->arena, a, 0, a.rank - 1), width);
     count_flops(build, a, 2.0 * (double)n * (double)shape_row(a));
 }
 

@@ -1,7 +1,7 @@
 /* 2-D pooling over NHWC and its gradients. Padding never counts: it loses against every cell, and an
  * average divides by the cells that are there. */
 #include "ops/infer.h"
-#include "program.h"
+#include "ops/tile.h"
 
 static const AttrDef pool_attrs[] = {{"pool", ATTR_INTS, NULL, "", 0, 0, NULL},
                                      {"strides", ATTR_INTS, NULL, "", 0, 0, NULL},
@@ -32,35 +32,48 @@ static void gradient_pool(Gradients *to, Node *y, Node *g)
                           values));
 }
 
-/* Binds the forward pass's sizes: x [H, W, C], y [OH, OW, C]. */
-static void bind_pool(KernelBuild *build, const Node *node, Shape x, Shape y)
+/* Tiles of 32 channels at most: the gradient of a maximum counts on it. `function` computes one from
+ * `operands`. */
+static void bind_pool(KernelBuild *build, const Node *node, const WindowShape *window,
+                      const char *function, const char *operands)
 {
-    static const char *const names[] = {"H",  "W",  "C",  "OH", "OW", "KH",
-                                        "KW", "SH", "SW", "PH", "PW"};
-    const int64_t *pool = attr(node, "pool")->list, *stride = attr(node, "strides")->list,
-                  *pad = attr(node, "padding")->list;
-    int64_t values[] = {x.dim[1], x.dim[2],  x.dim[3],  y.dim[1], y.dim[2], pool[0],
-                        pool[1],  stride[0], stride[1], pad[0],   pad[1]};
-    bind_template(build, op_of(node)->name);
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        bind_int(build, names[i], values[i]);
-    build->kernel->flops = (double)(y.dim[1] * y.dim[2] * y.dim[3] * pool[0] * pool[1]);
+    int64_t width = node->shape.dim[3] <= 16 ? 16 : 32;
+    TileShape tile = image_tile(build, node->shape, width);
+    bind_tile(build, node, &tile);
+    bind_window(build, window);
+    bind_product(build,
+                 arena_printf(build->arena, "%s(c, %lld, %s, &window, i, rows, %s)", function,
+                              (long long)width, operands, columns_text(build, &tile)));
+    build->kernel->flops =
+        (double)shape_row(node->shape) * (double)(window->kernel[0] * window->kernel[1]);
+}
+
+static WindowShape window_shape(const Node *node, Shape x, Shape y)
+{
+    static const int64_t dense[] = {1, 1};
+    return window_of(x, y, attr(node, "pool")->list, attr(node, "strides")->list,
+                     attr(node, "padding")->list, dense);
 }
 
 static void bind_forward(KernelBuild *build, const Node *node)
 {
-    bind_pool(build, node, node->in[0]->shape, node->shape);
-    build->kernel->units = arena_printf(build->arena, "n * %lld", (long long)node->shape.dim[1]);
+    WindowShape window = window_shape(node, node->in[0]->shape, node->shape);
+    bind_pool(build, node, &window, node->op == OP_max_pool2d ? "nc_max_tile" : "nc_mean_tile",
+              "a + j");
 }
 
 static void bind_gradient(KernelBuild *build, const Node *node)
 {
-    bind_pool(build, node, node->shape, node->in[0]->shape);
-    build->kernel->units = "n";
+    bool max = node->op == OP_max_pool2d_grad;
+    WindowShape window = window_shape(node, node->shape, node->in[0]->shape);
+    window = window_back(&window, node->shape.dim[3]);
+    bind_pool(build, node, &window, max ? "nc_max_grad_tile" : "nc_mean_grad_tile",
+              max ? "a + j, b + j, d + j" : "a + j");
 }
 
 #define POOL(ident, inputs)                                                                        \
-    .name = #ident, .arity = (inputs), .class = OP_KERNEL, .attrs = pool_attrs, .infer = infer_pool
+    .name = #ident, .arity = (inputs), .class = OP_KERNEL, .epilogue = true, .attrs = pool_attrs,  \
+    .infer = infer_pool
 
 OP(max_pool2d) = {POOL(max_pool2d, 1),
                   .doc = "Largest of each window; the gradient goes to the first that holds it.",

@@ -1,27 +1,107 @@
+/* Bindings of the template `tile`. */
 #include "ops/tile.h"
 
-void bind_item(KernelBuild *build, const char *list, const char *name, const char *text)
+static TemplateRecord *add_item(KernelBuild *build, const char *list)
 {
-    template_text(template_item(build->kernel->bind, list), name, text);
+    return template_item(build->kernel->bind, list);
 }
 
-void bind_tile(KernelBuild *build, const char *all, const char *rows, int64_t columns,
-               int64_t width)
+void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile)
 {
-    int64_t panels = (columns + width - 1) / width;
+    static const char *const names[] = {"a", "b", "d"};
+    int64_t panels = (tile->columns + tile->width - 1) / tile->width;
+    const char *column = "0", *row = "u";
+    if (panels > 1) {
+        row = arena_printf(build->arena, "u / %lld", (long long)panels);
+        column = arena_printf(build->arena, "u %% %lld * %lld", (long long)panels,
+                              (long long)tile->width);
+    }
     bind_template(build, "tile");
-    bind_text(build, "M", all);
-    bind_int(build, "N", columns);
-    bind_text(build, "R", rows);
-    bind_int(build, "P", width);
-    bool one = panels == 1;
-    bind_text(build, "ROW", one ? "u" : arena_printf(build->arena, "u / %lld", (long long)panels));
-    bind_text(
-        build, "COLUMN",
-        one ? "0"
-            : arena_printf(build->arena, "u %% %lld * %lld", (long long)panels, (long long)width));
+    bind_text(build, "M", tile->all);
+    bind_int(build, "N", tile->columns);
+    bind_text(build, "R", tile->rows);
+    bind_int(build, "P", tile->width);
+    bind_text(build, "ROW", row);
+    bind_text(build, "COLUMN", column);
     template_list(build->kernel->bind, "windows");
     template_list(build->kernel->bind, "products");
-    build->kernel->units =
-        arena_printf(build->arena, "(%s + %s - 1) / %s * %lld", all, rows, rows, (long long)panels);
+    template_list(build->kernel->bind, "factors");
+    for (int i = 1; i < node->inputs; i++) {
+        TemplateRecord *factor = add_item(build, "factors");
+        template_text(factor, "name", names[i]);
+        template_int(factor, "index", i);
+    }
+    build->kernel->units = arena_printf(build->arena, "(%s + %s - 1) / %s * %lld", tile->all,
+                                        tile->rows, tile->rows, (long long)panels);
+}
+
+void bind_product(KernelBuild *build, const char *call)
+{
+    template_text(add_item(build, "products"), "call", call);
+}
+
+const char *columns_text(const KernelBuild *build, const TileShape *tile)
+{
+    bool ragged = tile->columns % tile->width != 0;
+    return ragged ? "cols" : arena_printf(build->arena, "%lld", (long long)tile->width);
+}
+
+static int64_t tile_rows(Shape y)
+{
+    enum { CELLS = 64 };
+    int64_t height = y.dim[1], width = y.dim[2], lines = CELLS / width;
+    if (!lines)
+        return (width + (width - 1) / CELLS) / ((width - 1) / CELLS + 1);
+    return width * (lines < height ? lines : height);
+}
+
+TileShape image_tile(KernelBuild *build, Shape y, int64_t width)
+{
+    return (TileShape){.all = extent_text(build->arena, y, 0, 3),
+                       .rows = arena_printf(build->arena, "%lld", (long long)tile_rows(y)),
+                       .columns = y.dim[3],
+                       .width = width};
+}
+
+WindowShape window_of(Shape x, Shape y, const int64_t *kernel, const int64_t *stride,
+                      const int64_t *before, const int64_t *dilation)
+{
+    WindowShape window = {.size = {x.dim[1], x.dim[2], x.dim[3]}, .extent = {y.dim[1], y.dim[2]}};
+    for (int i = 0; i < 2; i++) {
+        window.kernel[i] = kernel[i];
+        window.stride[i] = stride[i];
+        window.before[i] = before[i];
+        window.dilation[i] = dilation[i];
+        window.spread[i] = 1;
+    }
+    return window;
+}
+
+WindowShape window_back(const WindowShape *forward, int64_t channels)
+{
+    WindowShape window = *forward;
+    window.size[2] = channels;
+    for (int i = 0; i < 2; i++) {
+        window.size[i] = forward->extent[i];
+        window.extent[i] = forward->size[i];
+        window.stride[i] = 1;
+        window.spread[i] = forward->stride[i];
+        window.before[i] = (forward->kernel[i] - 1) * forward->dilation[i] - forward->before[i];
+        window.weight[i] = -forward->weight[i];
+    }
+    return window;
+}
+
+void bind_window(KernelBuild *build, const WindowShape *window)
+{
+    Str text = str_new(build->arena);
+    const int64_t *const pairs[] = {window->extent, window->kernel,   window->stride,
+                                    window->before, window->dilation, window->spread};
+    str_printf(&text, "{%lld, %lld, %lld}", (long long)window->size[0], (long long)window->size[1],
+               (long long)window->size[2]);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        str_printf(&text, ", {%lld, %lld}", (long long)pairs[i][0], (long long)pairs[i][1]);
+    str_printf(&text, ", {%lld, %lld, %lld}", (long long)window->weight[0],
+               (long long)window->weight[1], (long long)window->weight[2]);
+    template_text(add_item(build, "windows"), "value", text.text);
 }

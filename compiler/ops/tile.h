@@ -1,13 +1,31 @@
-/* The template `tile`: what products and convolutions share. */
+/* The template `tile`: what products, convolutions and pooling share. */
 #ifndef NETCC_OPS_TILE_H
 #define NETCC_OPS_TILE_H
 
 #include "program.h"
 
-/* A result of `all` rows (C text) and `columns` columns, in tiles of `rows` (C text) x `width`; the op
- * adds the call that computes a tile to the list `products`. */
-void bind_tile(KernelBuild *build, const char *all, const char *rows, int64_t columns,
-               int64_t width);
-void bind_item(KernelBuild *build, const char *list, const char *name, const char *text);
+/* A result of `all` rows (C text) and `columns` columns, in tiles of `rows` (C text) x `width`, from
+ * the kernel's inputs a, b, d; the op binds the call that computes a tile by bind_product. */
+typedef struct {
+    const char *all, *rows;
+    int64_t columns, width;
+} TileShape;
+void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile);
+void bind_product(KernelBuild *build, const char *call);
+/* How many columns a tile has: its width, or `cols` where the last is narrower */
+const char *columns_text(const KernelBuild *build, const TileShape *tile);
+
+/* An image result in tiles of whole lines, up to 64 cells, or equal parts of a long line. */
+TileShape image_tile(KernelBuild *build, Shape y, int64_t width);
+
+/* A window as struct nc_window of the vocabulary has it. `weight` is 0 where there are none. */
+typedef struct {
+    int64_t size[3], extent[2], kernel[2], stride[2], before[2], dilation[2], spread[2], weight[3];
+} WindowShape;
+/* What an output of y sees of x; and what a pixel of x sees of dy, walking the window back. */
+WindowShape window_of(Shape x, Shape y, const int64_t *kernel, const int64_t *stride,
+                      const int64_t *before, const int64_t *dilation);
+WindowShape window_back(const WindowShape *forward, int64_t channels);
+void bind_window(KernelBuild *build, const WindowShape *window);
 
 #endif
