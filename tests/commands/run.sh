@@ -289,6 +289,26 @@ check "training memory" test "$(number training memory_bytes)" = \
     "$(macro learn/reader.h READER_MEMORY_BYTES)"
 unset NETCC_DATA
 
+# ---- what users get wrong ---------------------------------------------------------------------------
+
+exits "a misspelt option" 2 "$netcc" train "$digits" --step 3
+says "a misspelt option" "unknown option '--step'; did you mean '--steps'\\?"
+exits "a misspelt command" 2 "$netcc" trian "$digits"
+says "a misspelt command" "unknown command 'trian'; did you mean 'train'\\?"
+head -c 4000 /dev/urandom >garbage
+exits "a spec that is garbage" 1 "$netcc" summary garbage
+says "a spec that is garbage" '^garbage:[0-9]+:[0-9]+: error: '
+exits "a spec that is a folder" 1 "$netcc" summary .
+says "a spec that is a folder" "cannot read '.': it is a directory"
+exits "a spec that is not there" 1 "$netcc" summary none.yaml
+says "a spec that is not there" "cannot read 'none.yaml': No such file"
+for file in garbage conv.npy; do
+    exits "weights that are none: $file" 1 "$netcc" predict "$conv" --weights $file --input conv.npy
+    says "weights that are none: $file" "^netcc: error: $file: "
+done
+exits "train into a file" 1 "$netcc" train "$digits" --steps 1 --out garbage
+says "train into a file" 'garbage: is not a folder'
+
 # ---- the cache ------------------------------------------------------------------------------------
 
 mkdir -p "$NETCC_CACHE/build-killed" "$NETCC_CACHE/build-recent" "$NETCC_CACHE/builder"
