@@ -17,7 +17,7 @@
 
 /* ---- the child -------------------------------------------------------------------------------- */
 
-enum { CPU_SECONDS = 20, BYTES_PER_SECOND = 20 << 20 };
+enum { CPU_SECONDS = 4, BYTES_PER_SECOND = 20 << 20 };
 
 /* No core, no message of a library, an end to endless loops. */
 static void confine(size_t file_bytes)
@@ -215,6 +215,9 @@ static int map_descriptor(int fd, void **map, size_t *bytes)
 /* `file` is what the child opens, NULL: the mapping; `path` what messages say. */
 static int open_mapped(struct nc_h5 *out, const char *file, const char *path, struct nc_error *err)
 {
+    enum { SUPERBLOCK = 48 }; /* bytes: the shortest there is */
+    if (out->file_bytes < SUPERBLOCK)
+        return nc_fail(err, path, "truncated: too short for an HDF5 file");
     const struct nc_h5_plugin *plugin = nc_plugin("h5", "HDF5 files need libhdf5", path, err);
     if (!plugin)
         return -1;

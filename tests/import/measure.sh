@@ -26,11 +26,34 @@ make_set() {
             ./samples idx "$from/t10k-labels-idx1-ubyte.gz" "$2" "$1-y.npy"
         ;;
     cifar) ./samples cifar "$data/cifar10/cifar10-train-first4000.bin.gz" "$2" cifar-x.npy cifar-y.npy ;;
+    cats-dogs) make_pictures "$2" ;;
     esac
+}
+
+# The first pictures of each class, by name
+make_pictures() { # COUNT
+    local class
+    for class in cat dog; do
+        mkdir -p "pictures/$class"
+        find "$data/images/cats-dogs/$class" -name '*.jpg' | sort | head -n "$1" |
+            xargs -I{} ln -sf {} "pictures/$class/"
+    done
 }
 
 # data_section NAME SCALE: what follows the layers of an imported spec
 data_section() {
+    if [ "$1" = cats-dogs ]; then
+        cat <<END
+train:
+  loss: binary_crossentropy
+  metrics: [categorical_accuracy]
+data:
+  test: {images: $folder/pictures}
+  one_hot: true
+  antialias: true
+END
+        return
+    fi
     cat <<END
 train:
   loss: sparse_categorical_crossentropy
@@ -71,7 +94,7 @@ measure() {
     data_section "$set" "$4" >>net/eval.yaml
     "$netcc" eval net/eval.yaml --weights net/weights.safetensors --backend tcc --json >out 2>err ||
         { head -1 err; return; }
-    grep -o '"accuracy":[0-9.e-]*' out | cut -d: -f2 | awk '{ printf "%.1f\n", 100 * $1 }'
+    grep -oE '"(categorical_)?accuracy":[0-9.e-]*' out | cut -d: -f2 | awk '{ printf "%.1f\n", 100 * $1 }'
 }
 
 trimmed() {

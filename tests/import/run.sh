@@ -1,5 +1,6 @@
 #!/bin/bash
-# netcc import: the real networks of files.txt against what they must give, where the data are there.
+# netcc import: the real networks of files.txt against what they must give, where the data are there;
+# and broken ones.
 # NETCC names the program to test, NETCC_DATA the data.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 2
@@ -42,6 +43,11 @@ while IFS=$'\t' read -r file wanted got; do
     *) fail "$file" "'$got' is not '$due'" ;;
     esac
 done < <("$here/measure.sh")
+
+# ---- broken ones ------------------------------------------------------------------------------------
+
+# shellcheck source=/dev/null
+. "$here/broken.sh"
 
 echo "import: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
