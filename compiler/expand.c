@@ -64,6 +64,11 @@ static Node *expand_deep(Graph *graph, const Node *node, Node *const *in)
 
 Graph *expand(const Graph *old)
 {
+    return expand_but(old, NULL);
+}
+
+Graph *expand_but(const Graph *old, bool (*keep)(const Node *node))
+{
     Graph *graph = graph_new(old->arena);
     Node **copy = ARENA_ARRAY(old->arena, Node *, old->count + 1);
     for (int i = 0; i < old->count; i++) {
@@ -73,14 +78,14 @@ Graph *expand(const Graph *old)
             in[k] = copy[node->in[k]->id];
         graph->layer = node->name;
         graph->loc = node->loc;
-        if (op_of(node)->class == OP_COMPOSITE) {
+        if (op_of(node)->class == OP_COMPOSITE && !(keep && keep(node))) {
             copy[i] = expand_deep(graph, node, in);
         } else if (op_of(node)->class == OP_STATE) {
             copy[i] = update_param(graph, node_param(node), in[0]);
         } else {
             copy[i] = node_new(graph, node->op, node->inputs, in, node->attr);
             if (plays(node, ROLE_LOOP))
-                copy[i]->attr[0].ptr = expand(node->attr[0].ptr);
+                copy[i]->attr[0].ptr = expand_but(node->attr[0].ptr, keep);
         }
     }
     for (int i = 0; i < old->outputs_count; i++) {

@@ -17,6 +17,8 @@ Node *apply_op(Graph *graph, const Op *op, Node *const *in, int inputs, const At
 
 /* Each yields a new graph. */
 Graph *expand(const Graph *graph);
+/* Composites that `keep` wants stay. */
+Graph *expand_but(const Graph *graph, bool (*keep)(const Node *node));
 Graph *simplify(const Graph *graph);
 /* `inference`: no parameter changes while the graph is in use. */
 Graph *fold(const Graph *graph, bool inference);

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
+#include "onnx/export.h"
 #include "progress.h"
 #include "weights.h"
 
 static const Option options[] = {
     OPTION_WEIGHTS("the trained weights", true),
-    {"out", 'o', OPTION_TEXT, offsetof(Args, out), "FILE", ".safetensors or .npz", 0, true},
+    {"out", 'o', OPTION_TEXT, offsetof(Args, out), "FILE", ".onnx, .safetensors or .npz", 0, true},
     OPTION_SET,
     OPTION_JSON,
     OPTION_END,
@@ -22,16 +23,18 @@ static const char *extension(const char *path)
 
 static bool check_format(Job *job, const char *path)
 {
-    static const char *const known[] = {".onnx", ".h5", ".keras"};
+    static const char *const known[] = {".h5", ".keras"};
     const char *end = extension(path);
-    if (!strcmp(end, ".safetensors") || !strcmp(end, ".npz"))
+    if (!strcmp(end, ".onnx") || !strcmp(end, ".safetensors") || !strcmp(end, ".npz"))
         return true;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!strcmp(end, known[i]))
             return diag_error(job->diag, (Loc){0}, "%s: %s files are not in this build", path,
                               end + 1);
     }
-    return diag_error(job->diag, (Loc){0}, "%s: weights go into .safetensors or .npz", path);
+    return diag_error(job->diag, (Loc){0},
+                      "%s: weights go into .safetensors or .npz, the whole network into .onnx",
+                      path);
 }
 
 /* Weights and moving statistics, in canonical layout. */
@@ -60,16 +63,30 @@ static int write_weights(Job *job, const char *path, struct nc_error *err)
     return nc_npz_write(path, arrays, collect(job, arrays), err);
 }
 
+static bool write_onnx(Job *job, const Graph *predict, const char *path)
+{
+    struct nc_named *arrays =
+        ARENA_ARRAY(job->arena, struct nc_named, job->nc->parameters_count + 1);
+    int count = collect(job, arrays);
+    return onnx_export(job->arena, job->diag, job->model, predict, arrays, count, path);
+}
+
 static bool export(Job *job)
 {
     const Args *args = job->args;
     struct nc_error err;
-    if (!check_format(job, args->out) || !job_read(job) || !job_compile(job, 1, NC_PREDICTS))
+    if (!check_format(job, args->out) || !job_read(job))
+        return false;
+    const Graph *predict = job->model->predict; /* passes replace it */
+    if (!job_compile(job, 1, NC_PREDICTS))
         return false;
     job->session.weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
     if (!job_load_weights(job, args->weights))
         return false;
-    if (write_weights(job, args->out, &err) != 0)
+    bool onnx = !strcmp(extension(args->out), ".onnx");
+    if (onnx && !write_onnx(job, predict, args->out))
+        return false;
+    if (!onnx && write_weights(job, args->out, &err) != 0)
         return job_fault(job, &err);
     if (args->json) {
         fputs("{\"event\":\"done\",\"weights\":", stdout);
@@ -86,5 +103,6 @@ static int run(const Args *args)
     return job_end(&job, export(&job));
 }
 
-const Command command_export = {"export", "SPEC", "Trained weights in another format.", options,
-                                run};
+const Command command_export = {"export", "SPEC",
+                                "Trained weights, or the network with them, in another format.",
+                                options, run};

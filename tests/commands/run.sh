@@ -169,15 +169,15 @@ exits "predict from safetensors" 0 "$netcc" predict "$conv" --weights again.safe
     --input conv.npy -o c.npy
 check "export keeps the bits" cmp a.npy b.npy
 check "both ways" cmp b.npy c.npy
-for end in onnx h5; do
+for end in h5 keras; do
     exits "export .$end" 1 "$netcc" export "$conv" --weights $w -o "x.$end"
     says "export .$end" "x.$end: $end files are not in this build"
 done
 exits "export .txt" 1 "$netcc" export "$conv" --weights $w -o x.txt
-says "export .txt" 'x.txt: weights go into .safetensors or .npz'
+says "export .txt" 'x.txt: weights go into .safetensors or .npz, the whole network into .onnx'
 exits "export of other weights" 1 "$netcc" export "$digits" --weights $w -o x.npz
 exits "export without weights" 2 "$netcc" export "$conv" -o x.npz
-check "refusals leave no file" test ! -e x.onnx -a ! -e x.h5 -a ! -e x.txt -a ! -e x.npz
+check "refusals leave no file" test ! -e x.keras -a ! -e x.h5 -a ! -e x.txt -a ! -e x.npz
 
 # ---- build ----------------------------------------------------------------------------------------
 
