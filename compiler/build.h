@@ -137,6 +137,7 @@ typedef struct {
     Channels mean, deviation;
     double target_scale; /* of numeric targets */
     TableSource csv;     /* data.train's */
+    bool reads;          /* the files of the source at hand must exist */
     TrainSpec train;
 } Build;
 
@@ -190,6 +191,8 @@ bool build_train_graphs(Build *build);
  * need the model's ports. */
 bool read_scaling(Build *build, const Yaml *data);
 bool read_sources(Build *build, const Yaml *data);
+/* Must the files of data.train, data.validation or data.test exist? */
+bool reads_section(const Model *model, const char *section);
 
 /* build_table.c: csv sources. The table of data.train comes first, as inputs may be sized by it; it
  * is bound to the targets when these are known. */

@@ -169,7 +169,7 @@ typedef struct {
 static const char *data_path(Build *build, const Yaml *value)
 {
     const char *text;
-    if (build->model->reads_data)
+    if (build->reads)
         return yaml_path(build->arena, build->diag, value, build->model->spec_path);
     return yaml_string(build->diag, value, "a data file", &text) ? text : NULL;
 }
@@ -394,6 +394,11 @@ static bool unknown_source(Build *build, const YamlPair *pair)
     return diag_unknown(build->diag, pair->loc, "data source", pair->key, source_keys, 6);
 }
 
+bool reads_section(const Model *model, const char *section)
+{
+    return model->reads_data && (model->trains || !strcmp(section, "test"));
+}
+
 static bool read_source(Build *build, const Yaml *value, const char *section, DataSource *out)
 {
     if (!value)
@@ -403,6 +408,7 @@ static bool read_source(Build *build, const Yaml *value, const char *section, Da
                           "%s: expected one data source, as in {npy: [x.npy, y.npy]}", section);
     const YamlPair *pair = &value->pairs[0];
     out->loc = pair->loc;
+    build->reads = reads_section(build->model, section);
     if (!strcmp(pair->key, "idx") || !strcmp(pair->key, "npy")) {
         out->kind = *pair->key == 'i' ? SOURCE_IDX : SOURCE_NPY;
         return read_files(build, pair->value, out);

@@ -211,7 +211,7 @@ static bool take_labels(Labels *l, ImageSource *out)
 static const char *find_file(Build *build, const Yaml *value)
 {
     const char *text;
-    if (build->model->reads_data)
+    if (build->reads)
         return yaml_path(build->arena, build->diag, value, build->model->spec_path);
     return yaml_string(build->diag, value, "a path", &text) ? text : NULL;
 }
@@ -309,7 +309,8 @@ static bool bind_source(Build *build, DataSource *source)
         note_loss(build, 0);
         return false;
     }
-    if (!model->targets_count || !model->reads_data)
+    bool reads = reads_section(model, source == &model->test_data ? "test" : "train");
+    if (!model->targets_count || !reads)
         return model->targets_count && !model->classes[0].names ? name_by_weights(build) : true;
     model->one_hot |= !build->train.losses[0].loss->sparse && target_units(build, 0) > 1;
     if (source->images.table)

@@ -15,15 +15,32 @@ static const char *const other_keys[] = {"file", NULL};
 
 /* ---- the source -------------------------------------------------------------------------------- */
 
+/* The training file is not there, and the weights do not say what it held. */
+static bool lacks_table(Build *build)
+{
+    const char *weights = build->model->weights_path;
+    if (weights && !build->reads)
+        diag_note(
+            build->diag, (Loc){0},
+            "%s does not tell what its columns are either; the weights.safetensors that netcc "
+            "train wrote does",
+            weights);
+    else if (!build->reads)
+        diag_note(build->diag, (Loc){0},
+                  "its columns size the network; commands that take --weights find them in the "
+                  "weights.safetensors that netcc train wrote");
+    return false;
+}
+
 static bool csv_path(Build *build, const Yaml *file, TableSource *out)
 {
     const Model *model = build->model;
     const char *text;
     out->loc = file->loc;
-    if (!model->reads_data && model->table) /* by the weights' table; no rows are needed */
+    if (!build->reads && model->table) /* by the weights' table; no rows are needed */
         return yaml_string(build->diag, file, "a data file", &text);
     out->path = yaml_path(build->arena, build->diag, file, model->spec_path);
-    return out->path != NULL;
+    return out->path || lacks_table(build);
 }
 
 static bool read_form(Build *build, const Yaml *value, const char *const *keys, TableSource *out)
@@ -73,6 +90,7 @@ bool read_table(Build *build, const Yaml *data)
     const Yaml *csv = train_csv(data);
     if (!csv)
         return true;
+    build->reads = reads_section(model, "train");
     model->table = table_of_weights(build->arena, model->weights_path);
     if (!read_train_csv(build, csv))
         return false;
@@ -273,7 +291,7 @@ bool bind_table(Build *build)
     }
     for (int i = 0; t && ok && i < model->targets_count; i++)
         ok = bind_target(build, i);
-    if (t && ok && model->reads_data && !build->diag->errors)
+    if (t && ok && model->trains && !build->diag->errors)
         table_note_missing(build->diag, t, &build->csv);
     return ok;
 }

@@ -206,6 +206,7 @@ Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options)
                      .spec_path = options->spec_path,
                      .spec = spec,
                      .reads_data = options->reads_data,
+                     .trains = options->trains,
                      .thawed = options->thaw,
                      .epoch = options->epoch,
                      .weights_path = options->weights};

@@ -26,7 +26,8 @@ typedef struct {
     Str *dump;              /* where the dump goes */
     bool check;             /* for `netcc check`: in double */
     bool thaw;              /* as if the spec froze nothing */
-    bool reads_data;        /* the data section's files must exist */
+    bool reads_data;        /* the data section's files must exist: data.test's, and with */
+    bool trains;            /* `trains` all */
     const char *weights;    /* --weights: they may tell of a table; or NULL */
 } CompileOptions;
 

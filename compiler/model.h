@@ -136,7 +136,8 @@ struct Model {
     Diag *diag;
     const char *spec_path;
     const Yaml *spec;
-    bool reads_data; /* the data section's files must exist */
+    bool reads_data; /* the data section's files must exist: data.test's, */
+    bool trains;     /* and with this all */
     bool thawed;     /* everything trains, whatever the spec says: for comparisons */
     int64_t epoch;   /* whose network this is, where train.unfreeze changes it; 0: the first */
     const char *name;

@@ -411,7 +411,7 @@ static int run(const Args *given)
         return EXIT_USAGE;
     }
     job_prepare(&job, &args);
-    job.options.reads_data = true;
+    job.options.reads_data = job.options.trains = true;
     bool good = job_read(&job) && train(&t, &args);
     release(&t);
     return job_end(&job, good);

@@ -197,6 +197,35 @@ printf '1,2\n3,NA\n' >new.csv
 same "nothing to fill in" "$(cut -d: -f2- err)" \
     " new.csv:2: a value is missing, for which nothing stands: the network was not trained on a csv"
 
+# The training file is needed for nothing but training
+cat >apart.yaml <<'END'
+layers:
+  - dense: {units: 1, name: y}
+train: {loss: mse, optimizer: {adam: {learning_rate: 0.1}}, metrics: [mae], epochs: 3}
+data:
+  train: {csv: {file: apart.csv, target: y, skip: id}}
+  test: {csv: train.csv}
+  validation: {csv: late.csv}
+END
+cp train.csv apart.csv
+cp train.csv late.csv
+"$netcc" train apart.yaml --out apart --json >out 2>err || fail apart "train fails"
+trained=$(field out mae)
+rm apart.csv late.csv
+"$netcc" eval apart.yaml --weights apart/weights.safetensors --json >out 2>err
+same "eval without the training file" "$(field out mae)" "$trained"
+head -3 train.csv >new.csv
+"$netcc" predict apart.yaml --weights apart/weights.safetensors --input new.csv >out 2>err
+same "predict without the training file" "$(wc -l <out)" 2
+"$netcc" export apart.yaml --weights apart/weights.safetensors -o apart.npz >out 2>err &&
+    ok "export without the training file" || fail "export without the training file" "fails"
+"$netcc" eval apart.yaml --weights apart.npz >out 2>err && fail "no table anywhere" "eval passes"
+same "no table anywhere" "$(sed -n '1s/.*error: //p; $p' err)" "cannot find 'apart.csv'
+note: apart.npz does not tell what its columns are either; the weights.safetensors that netcc train wrote does"
+"$netcc" summary apart.yaml >out 2>err && fail "no weights either" "summary passes"
+same "no weights either" "$(tail -n 1 err)" \
+    "note: its columns size the network; commands that take --weights find them in the weights.safetensors that netcc train wrote"
+
 # ---- numbers that name classes, other separators, splits -----------------------------------------
 
 awk 'BEGIN { for (i = 0; i < 400; i++) { x = (i * 37) % 100 / 100; k = int(x * 3);
