@@ -193,7 +193,10 @@ static bool read_network(Build *build)
     if (!build->model->inputs_count || !read_layers(build))
         return false;
     list_layers(build);
-    return build_predict(build);
+    if (!build_predict(build))
+        return false;
+    note_images(build->model);
+    return true;
 }
 
 bool build(Model *model)
@@ -216,5 +219,7 @@ bool build(Model *model)
     ok = read_train(&state, train) && ok;
     ok = read_sources(&state, data) && ok;
     add_metadata(&state);
+    if (ok && train && model->splits && model->train_options.feature_cache != CACHE_OFF)
+        split_network(&state);
     return ok && (!train || build_train_graphs(&state));
 }

@@ -121,6 +121,13 @@ typedef struct {
     int64_t count;
 } Channels;
 
+/* The network cut in two behind its frozen layers. */
+typedef struct {
+    bool *frozen;    /* by position: made of inputs and what stays as it is */
+    Position *taken; /* frozen, and read by what is not; in the order of the model's features */
+    int taken_count;
+} Split;
+
 typedef struct {
     Model *model;
     Arena *arena;
@@ -139,6 +146,7 @@ typedef struct {
     TableSource csv;     /* data.train's */
     bool reads;          /* the files of the source at hand must exist */
     TrainSpec train;
+    const Split *split; /* the graphs for training begin behind it; NULL: with the inputs */
 } Build;
 
 /* A graph under construction. */
@@ -147,6 +155,7 @@ typedef struct {
     Purpose purpose;
     Node **inputs;  /* as the caller hands them in */
     Node **outputs; /* the model's */
+    Node **value;   /* by position */
 } GraphParts;
 
 /* build_values.c: a block's text at one use, with its parameters put in; NULL after an error. */
@@ -177,6 +186,7 @@ bool check_train_rules(const Build *build);
 
 /* build_pretrained.c: `pretrained`, but for its patterns of what is frozen, which are rules. */
 bool read_pretrained(Build *build, const Yaml *map);
+void note_images(Model *model);
 bool read_freezing(Build *build, const Yaml *patterns);
 
 /* build_graph.c: inputs and layers as nodes; false after an error. */
@@ -184,6 +194,9 @@ bool build_forward(Build *build, Purpose purpose, GraphParts *out);
 
 /* build_train.c: `train`; the outputs' shapes are known. */
 bool read_train(Build *build, const Yaml *train);
+/* build_split.c: where the model is to be split and can be: its features, the trunk that computes
+ * them, and build->split. */
+void split_network(Build *build);
 /* objective.c: the graphs that a train section asks for. */
 bool build_train_graphs(Build *build);
 

@@ -4,13 +4,12 @@
 
 #include "build.h"
 
-static Node *input_node(Build *build, Graph *graph, int index)
+static Node *input_node(Graph *graph, const Port *port, int index)
 {
-    const Port *port = &build->model->inputs[index];
     AttrValue values[3] = {
         {.s = "input", .i = 0},
         {.i = index},
-        {.count = port->shape.rank, .list = ARENA_ARRAY(build->arena, int64_t, MAX_RANK)}};
+        {.count = port->shape.rank, .list = ARENA_ARRAY(graph->arena, int64_t, MAX_RANK)}};
     memcpy(values[2].list, port->shape.dim, sizeof port->shape.dim);
     graph->layer = port->name;
     graph->loc = port->loc;
@@ -157,24 +156,36 @@ static Node *build_layer(Build *build, const LayerSpec *spec, const GraphParts *
     return y;
 }
 
+/* The inputs, or behind a split what its frozen part gives in their place. */
+static void add_inputs(Build *build, GraphParts *parts)
+{
+    const Model *model = build->model;
+    const Split *split = build->split;
+    for (int i = 0; !split && i < model->inputs_count; i++) {
+        parts->inputs[i] = input_node(parts->graph, &model->inputs[i], i);
+        parts->value[i] = encoded_input(build, parts->graph, i, parts->inputs[i]);
+    }
+    for (int i = 0; split && i < split->taken_count; i++)
+        parts->value[split->taken[i]] = input_node(parts->graph, &model->features[i], i);
+}
+
 bool build_forward(Build *build, Purpose purpose, GraphParts *out)
 {
     Model *model = build->model;
     int inputs = model->inputs_count, streams = 0;
     *out = (GraphParts){graph_new(build->arena), purpose, ARENA_ARRAY(build->arena, Node *, inputs),
-                        ARENA_ARRAY(build->arena, Node *, model->outputs_count)};
-    Node **value = ARENA_ARRAY(build->arena, Node *, inputs + build->layers_count);
-    for (int i = 0; i < inputs; i++) {
-        out->inputs[i] = input_node(build, out->graph, i);
-        value[i] = encoded_input(build, out->graph, i, out->inputs[i]);
-    }
+                        ARENA_ARRAY(build->arena, Node *, model->outputs_count),
+                        ARENA_ARRAY(build->arena, Node *, inputs + build->layers_count)};
+    add_inputs(build, out);
     bool ok = true;
     for (int i = 0; i < build->layers_count; i++) {
-        value[inputs + i] = build_layer(build, &build->layers[i], out, value, &streams);
-        ok &= value[inputs + i] != NULL;
+        if (build->split && build->split->frozen[inputs + i])
+            continue;
+        out->value[inputs + i] = build_layer(build, &build->layers[i], out, out->value, &streams);
+        ok &= out->value[inputs + i] != NULL;
     }
     for (int i = 0; i < model->outputs_count; i++)
-        out->outputs[i] = value[build->outputs[i]];
+        out->outputs[i] = out->value[build->outputs[i]];
     out->graph->layer = NULL;
     out->graph->loc = (Loc){0};
     return ok;

@@ -3,6 +3,7 @@
 
 #include "base/glob.h"
 #include "build.h"
+#include "ops/op.h"
 
 const char *const pretrained_keys[] = {"weights", "map", "freeze", "skip", NULL};
 
@@ -90,4 +91,28 @@ bool read_pretrained(Build *build, const Yaml *map)
     ok = read_map(build, yaml_get(map, "map")) && ok;
     ok = read_skip(build, yaml_get(map, "skip")) && ok;
     return read_freezing(build, yaml_get(map, "freeze")) && ok;
+}
+
+/* What element-wise nodes were applied to */
+static const Node *before_activation(const Node *node)
+{
+    while ((op_of(node)->class == OP_PRIMITIVE || op_of(node)->class == OP_COMPOSITE) &&
+           shape_equal(node->in[0]->shape, node->shape))
+        node = node->in[0];
+    return node;
+}
+
+/* Notes it on kernels that read flattened images: other programs count their rows otherwise. */
+void note_images(Model *model)
+{
+    for (int i = 0; i < model->predict->count; i++) {
+        const Node *node = model->predict->nodes[i];
+        if (node->inputs != 2 || !node_param(node->in[1]) || node->in[1]->shape.rank != 2)
+            continue;
+        const Node *x = before_activation(node->in[0]);
+        const Node *image = op_of(x)->class == OP_VIEW ? x->in[0] : x;
+        const int64_t *d = image->shape.dim;
+        if (image->shape.rank == 4 && x->shape.rank == 2 && d[1] * d[2] > 1 && d[3] > 1)
+            memcpy(model->params[node_param(node->in[1])->id]->image, d + 1, 3 * sizeof *d);
+    }
 }

@@ -8,6 +8,9 @@ const AttrDef train_attrs[] = {
     {"batch_size", ATTR_INT, "32", "rows of a step", 1, 1 << 24, NULL},
     {"epochs", ATTR_INT, "1", "passes over the training data", 1, INT32_MAX, NULL},
     {"shuffle", ATTR_BOOL, "true", "draw the rows in another order in each epoch", 0, 0, NULL},
+    {"feature_cache", ATTR_CHOICE, "auto",
+     "where the features of a frozen trunk are kept, so that epochs run only what comes after it",
+     0, 0, "auto|memory|file|off"},
     {"seed", ATTR_INT, "12345", "seed of the first values, the order and dropout", 0, UINT32_MAX,
      NULL},
     ATTRS_END};
@@ -481,6 +484,7 @@ bool read_train(Build *build, const Yaml *train)
     options->present = true;
     options->batch_size = find_attr(train_attrs, values, "batch_size")->i;
     options->epochs = find_attr(train_attrs, values, "epochs")->i;
+    options->feature_cache = (CacheKind)find_attr(train_attrs, values, "feature_cache")->i;
     options->shuffle = find_attr(train_attrs, values, "shuffle")->i;
     options->seed = (uint32_t)find_attr(train_attrs, values, "seed")->i;
     bool ok = check_order(build, train);

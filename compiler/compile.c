@@ -29,7 +29,8 @@ static void drop_unused_graphs(Model *model, unsigned uses)
 {
     static const unsigned use_of[] = {NC_PREDICTS, NC_TRAINS, NC_EVALUATES, NC_DIFFERENTIATES};
     for (int i = 0; uses && i < 4; i++) {
-        if (!(uses & use_of[i]))
+        bool is_trunk = i == 0 && model->features_count;
+        if (!(uses & use_of[i]) && !is_trunk)
             *graph_slot(model, i) = NULL;
     }
 }
@@ -208,6 +209,7 @@ Model *read_model(Arena *arena, Diag *diag, const CompileOptions *options)
                      .reads_data = options->reads_data,
                      .trains = options->trains,
                      .thawed = options->thaw,
+                     .splits = options->split,
                      .epoch = options->epoch,
                      .weights_path = options->weights};
     return build(model) && !diag->errors ? model : NULL;

@@ -25,6 +25,7 @@ typedef struct {
     const char *dump_after; /* a pass name, or NULL */
     Str *dump;              /* where the dump goes */
     bool check;             /* for `netcc check`: in double */
+    bool split;             /* behind a frozen trunk, if there is one */
     bool thaw;              /* as if the spec froze nothing */
     bool reads_data;        /* the data section's files must exist: data.test's, and with */
     bool trains;            /* `trains` all */
@@ -69,5 +70,8 @@ char *emit_weights_inside(Arena *arena, const char *path);
 
 /* describe.c: the model's descriptor; entries' run pointers are NULL until a driver sets them. */
 struct nc_model *describe(Arena *arena, const Program *program, size_t real_bytes);
+/* The same of a split program's trunk, which predict is, and of its head, train and eval. */
+struct nc_model *describe_trunk(Arena *arena, const Model *model, const struct nc_model *whole);
+struct nc_model *describe_head(Arena *arena, const Model *model, const struct nc_model *whole);
 
 #endif

@@ -96,3 +96,21 @@ struct nc_model *describe(Arena *arena, const Program *program, size_t real_byte
     };
     return result;
 }
+
+struct nc_model *describe_trunk(Arena *arena, const Model *model, const struct nc_model *whole)
+{
+    struct nc_model *trunk = ARENA_NEW(arena, struct nc_model);
+    *trunk = *whole;
+    trunk->predict.outputs_count = model->features_count;
+    trunk->predict.outputs = describe_ports(arena, model->features, model->features_count);
+    return trunk;
+}
+
+struct nc_model *describe_head(Arena *arena, const Model *model, const struct nc_model *whole)
+{
+    struct nc_model *head = ARENA_NEW(arena, struct nc_model);
+    *head = *whole;
+    head->inputs_count = model->features_count;
+    head->inputs = describe_ports(arena, model->features, model->features_count);
+    return head;
+}

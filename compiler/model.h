@@ -73,6 +73,9 @@ typedef struct {
 
 typedef struct nc_class_names ClassNames;
 
+/* Where the features of a frozen trunk are kept between epochs; auto: in memory if they are small. */
+typedef enum { CACHE_AUTO, CACHE_MEMORY, CACHE_FILE, CACHE_OFF } CacheKind;
+
 typedef struct {
     bool present; /* the spec has a train section */
     int64_t batch_size;
@@ -84,6 +87,7 @@ typedef struct {
     struct nc_watch keep; /* which weights are the best */
     bool restore_best_weights;
     bool save_best_only; /* false: those of every epoch are kept */
+    CacheKind feature_cache;
 } TrainOptions;
 
 /* A layer and the uses of blocks that it stands in, from the innermost. */
@@ -157,6 +161,12 @@ struct Model {
     int rules_count;
     bool one_hot; /* whole-number labels become rows of 0 and 1 where a target is such rows */
     DataSource train_data, test_data, validation_data;
+    /* Where `splits` is set and some layers are frozen before all that train: what these layers give,
+     * which train and eval then take for inputs. predict is the graph that computes it. */
+    bool splits;
+    Port *features;
+    int features_count;
+    int trunk_layers;        /* how many that are */
     double validation_split; /* share of data.train that validates; 0: none */
     bool stratified;         /* of every class the same share */
     int64_t fold[2];         /* the one that validates, from 1, and how many there are; 0: none */
@@ -194,6 +204,9 @@ double parameter_rate(const Model *model, const char *parameter, const LayerPath
 
 /* The first parameter that is a stateful layer's memory, or NULL. */
 const Param *model_memory(const Model *model);
+
+/* The parameter of that name, or NULL. */
+const Param *model_find(const Model *model, const char *name);
 
 /* build: the tree becomes graphs. false after errors (in diag). Data files are not opened. */
 bool build(Model *model);

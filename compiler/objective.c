@@ -199,6 +199,7 @@ bool build_train_graphs(Build *build)
     Model *model = build->model;
     model->train = train_graph(build);
     model->eval = eval_graph(build);
-    model->grad = grad_graph(build);
+    if (!build->split)
+        model->grad = grad_graph(build);
     return build->diag->errors == 0;
 }

@@ -127,6 +127,33 @@ void nc_report_epoch(struct nc_report *r, const struct nc_progress *p, const dou
     fflush(stdout);
 }
 
+static void print_size(double bytes)
+{
+    if (bytes < 1e6)
+        printf("%.1f KB", bytes / 1e3);
+    else
+        printf("%.1f MB", bytes / 1e6);
+}
+
+void nc_report_features(struct nc_report *r, const struct nc_features *f)
+{
+    if (r->json) {
+        printf("{\"event\":\"features\",\"layers\":%d,\"samples\":%lld,\"bytes\":%lld,\"kept\":",
+               f->layers, (long long)f->samples, (long long)f->bytes);
+        nc_json_text(stdout, f->file ? f->file : "memory");
+        printf(",\"found\":%s,\"seconds\":", f->found ? "true" : "false");
+        nc_json_number(stdout, f->seconds);
+        puts("}");
+    } else if (!r->quiet) {
+        printf("features of %d frozen layers for %lld samples %s %s, ", f->layers,
+               (long long)f->samples, f->found ? "found in" : "kept in",
+               f->file ? f->file : "memory");
+        print_size((double)f->bytes);
+        printf("  %.2f s; epochs run what comes after\n", f->seconds);
+    }
+    fflush(stdout);
+}
+
 void nc_report_unfreeze(struct nc_report *r, int64_t epoch, int64_t trained, int64_t all)
 {
     if (r->json)

@@ -21,6 +21,15 @@ void nc_report_step(struct nc_report *report, const struct nc_progress *progress
 /* `validation`: the loss and the metrics on other samples, or NULL. */
 void nc_report_epoch(struct nc_report *report, const struct nc_progress *progress,
                      const double *validation);
+/* What a frozen trunk gives has been computed for every sample. */
+struct nc_features {
+    int layers;
+    int64_t samples, bytes;
+    const char *file; /* the folder where it is kept; NULL: in memory */
+    int found;        /* it was there already */
+    double seconds;
+};
+void nc_report_features(struct nc_report *report, const struct nc_features *features);
 /* More parameters train from an epoch on. */
 void nc_report_unfreeze(struct nc_report *report, int64_t epoch, int64_t trained, int64_t all);
 void nc_report_eval(struct nc_report *report, const double *values);

@@ -123,6 +123,8 @@ typedef struct {
     Model *model;
     Program *program;
     struct nc_model *nc;
+    struct nc_model
+        *trunk; /* of a split program: its trunk, and nc is its head from job_start on */
     Backend *backend;
     struct nc_pool *pool;
     struct nc_session session;

@@ -76,7 +76,7 @@ static bool take_batch(const Divergence *d, struct nc_samples *out)
     struct nc_error err;
     Arena *arena = d->job->arena;
     const struct nc_progress *p = d->progress;
-    int inputs = d->job->nc->inputs_count;
+    int inputs = d->job->model->inputs_count;
     int64_t first = (p->step - 1) * d->job->nc->batch, n = p->samples - first;
     uint32_t *order = ARENA_ARRAY(arena, uint32_t, p->count);
     for (int64_t i = 0; i < p->count; i++)
@@ -85,11 +85,11 @@ static bool take_batch(const Divergence *d, struct nc_samples *out)
         nc_shuffle(order, p->count, d->job->session.seed, (uint32_t)p->epoch);
     struct nc_array *arrays = ARENA_ARRAY(arena, struct nc_array, inputs);
     for (int i = 0; i < inputs; i++) {
-        float *values = ARENA_ARRAY(arena, float, n * d->samples->inputs[i].row_elements);
-        if (nc_array_read(&d->samples->inputs[i], order + first, (long)n, values, sizeof *values,
-                          NULL, &err) != 0)
+        float *values = ARENA_ARRAY(arena, float, n * d->rows->inputs[i].row_elements);
+        if (nc_array_read(&d->rows->inputs[i], order + first, (long)n, values, sizeof *values, NULL,
+                          &err) != 0)
             return false;
-        arrays[i] = d->samples->inputs[i];
+        arrays[i] = d->rows->inputs[i];
         arrays[i].maker = NULL;
         arrays[i].dtype = NC_F32;
         arrays[i].big_endian = 0;

@@ -7,8 +7,9 @@
 #include "cli/cli.h"
 
 typedef struct {
-    Job *job; /* as it was after the step; its weights do not stay */
-    const struct nc_samples *samples;
+    Job *job;                         /* as it was after the step; its weights do not stay */
+    const struct nc_samples *samples; /* what its steps read */
+    const struct nc_samples *rows; /* where that is features, what they come from; else the same */
     const struct nc_progress *progress; /* with the step in it */
     const char *checkpoint;             /* the last one, or NULL */
 } Divergence;

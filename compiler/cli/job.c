@@ -52,8 +52,19 @@ static void poll_backend(void *backend)
     backend_poll(backend);
 }
 
+/* Samples have been held against the whole; what follows takes features. */
+static void split(Job *job)
+{
+    job->trunk = NULL;
+    if (!job->model->features_count)
+        return;
+    job->trunk = describe_trunk(job->arena, job->model, job->nc);
+    job->nc = describe_head(job->arena, job->model, job->nc);
+}
+
 bool job_start(Job *job, unsigned uses)
 {
+    split(job);
     const LoadRequest request = {job->arena, job->diag, job->program, job->nc, emit_unit};
     struct nc_error err;
     job->backend = job->options.check ? load_tcc(&request, EMIT_CHECK)
@@ -73,7 +84,8 @@ bool job_start(Job *job, unsigned uses)
     if (nc_init_parameters(job->nc, s->weights, state, s->seed, &err) != 0)
         return job_fault(job, &err);
     const Table *table = job->model->table;
-    return !job->training || nc_moments_set(job->nc, job->training, table, s->weights, &err) == 0 ||
+    const struct nc_model *whole = job->trunk ? job->trunk : job->nc;
+    return !job->training || nc_moments_set(whole, job->training, table, s->weights, &err) == 0 ||
            job_fault(job, &err);
 }
 

@@ -36,7 +36,7 @@ static int take_values(Job *job, const Matching *matching, struct nc_error *err)
 
 static const char *frozen_text(const Job *job, int i)
 {
-    const Param *param = job->model->params[i];
+    const Param *param = model_find(job->model, job->nc->parameters[i].name);
     return param->frozen && !param->since ? "frozen, " : "";
 }
 
@@ -142,16 +142,11 @@ static void print_json(const Job *job, const Matching *matching)
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
-static const Graph *any_graph(const Model *model)
-{
-    return model->predict ? model->predict : model->eval ? model->eval : model->train;
-}
-
 static bool load(Job *job, const struct nc_weight_file *file, bool says)
 {
     Matching matching;
     struct nc_error err;
-    if (!match_weights(job->model, any_graph(job->model), job->nc, file, &matching))
+    if (!match_weights(job->model, job->nc, file, &matching))
         return false;
     if (take_values(job, &matching, &err) != 0)
         return job_fault(job, &err);

@@ -6,10 +6,11 @@
 
 /* ---- the spec as lines ------------------------------------------------------------------------- */
 
-static const char *const free_to_change[] = {
-    "pretrained.weights", "pretrained.map",       "pretrained.skip",
-    "train.epochs",       "train.early_stopping", "train.checkpoint",
-    "data.test",          "data.validation",      NULL};
+static const char *const free_to_change[] = {"pretrained.weights",  "pretrained.map",
+                                             "pretrained.skip",     "train.epochs",
+                                             "train.feature_cache", "train.early_stopping",
+                                             "train.checkpoint",    "data.test",
+                                             "data.validation",     NULL};
 
 static bool is_listed(const char *path)
 {

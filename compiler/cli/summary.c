@@ -32,6 +32,7 @@ typedef struct {
     int64_t weights; /* parameters that could be trainable */
     double multiply_adds;
     Costs inference, training; /* batch 0: no training */
+    Costs head;                /* once the features of a frozen trunk are known; batch 0: none is */
     Costs unfrozen;            /* training if nothing were frozen; batch 0: nothing is */
 } Summary;
 
@@ -123,21 +124,24 @@ static void summarise(const Job *job, Summary *s)
 }
 
 /* The graphs were used up: the spec is read again. */
-static bool training_costs(const Args *args, bool thaw, Costs *out)
+/* `split`: of the head alone, where there is a frozen trunk. */
+static bool training_costs(const Args *args, bool thaw, bool split, Costs *out)
 {
     Job job;
     job_prepare(&job, args);
     job.options.thaw = thaw;
+    job.options.split = split;
     bool good = job_read(&job) && job_compile(&job, 0, NC_PREDICTS | NC_TRAINS | NC_EVALUATES);
-    if (good)
+    if (good && (!split || job.model->features_count))
         *out = costs_of(job.program);
     return job_end(&job, good) == EXIT_DONE;
 }
 
 static bool summarise_training(const Args *args, Summary *s)
 {
-    return training_costs(args, false, &s->training) &&
-           (s->trainable == s->weights || training_costs(args, true, &s->unfrozen));
+    return training_costs(args, false, false, &s->training) &&
+           (s->trainable == s->weights || (training_costs(args, true, false, &s->unfrozen) &&
+                                           training_costs(args, false, true, &s->head)));
 }
 
 static int64_t training_bytes(const Costs *c)
@@ -197,6 +201,7 @@ static void print_plain(const Job *job, const Summary *s)
         printf("memory         %s of it, what stateful layers remember\n",
                size_text(a, (double)s->inference.memory));
     print_training(a, "training", &s->training);
+    print_training(a, "head alone", &s->head);
     print_training(a, "unfrozen", &s->unfrozen);
 }
 
@@ -229,6 +234,7 @@ static void print_json(const Job *job, const Summary *s)
            s->inference.batch, (long long)s->inference.param,
            (long long)inference_bytes(&s->inference), (long long)s->inference.memory);
     print_training_json("training", &s->training);
+    print_training_json("head", &s->head);
     print_training_json("unfrozen", &s->unfrozen);
     puts("}");
 }

@@ -142,7 +142,8 @@ static int on_epoch(void *context, const struct nc_progress *progress, struct nc
     if (!whole && interrupted)
         return 0;
     if (t->validation) {
-        if (nc_evaluate(&t->job->session, &t->validation->samples, t->values, err) != 0)
+        if (nc_evaluate(&t->job->session, features_of(&t->features, t->validation), t->values,
+                        err) != 0)
             return -1;
         t->values_current = true;
     }
@@ -173,7 +174,8 @@ static bool explain_divergence(Training *t, const struct nc_error *err)
 {
     job_fault(t->job, err);
     const Divergence divergence = {.job = t->job,
-                                   .samples = &t->train.samples,
+                                   .samples = features_of(&t->features, &t->train),
+                                   .rows = &t->train.samples,
                                    .progress = &t->standing.progress,
                                    .checkpoint = t->begun || t->job->args->resume
                                                      ? training_file(t, TRAINING_CHECKPOINT)
@@ -190,6 +192,24 @@ static bool is_due(const Training *t, int64_t next)
            p->samples == p->count;
 }
 
+/* What a frozen trunk gives for all samples, before the steps that read it. */
+static bool make_features(Training *t)
+{
+    Job *job = t->job;
+    const Samples *const sets[MOST_SETS] = {&t->train, &t->other, &t->test};
+    if (!features_make(job, sets, t->folder, &t->features))
+        return false;
+    const struct nc_features seen = {.layers = job->model->trunk_layers,
+                                     .samples = t->features.samples,
+                                     .bytes = t->features.bytes,
+                                     .file = t->features.in_file ? t->folder : NULL,
+                                     .found = t->features.found,
+                                     .seconds = t->features.seconds};
+    if (job->trunk)
+        nc_report_features(&t->report, &seen);
+    return true;
+}
+
 /* The network of a later epoch; the blocks of best weights follow it. */
 static bool enter_stage(Training *t, int64_t epoch)
 {
@@ -203,7 +223,7 @@ static bool enter_stage(Training *t, int64_t epoch)
     t->report.model = job->nc;
     trained = stage_trained(job->nc, &all);
     nc_report_unfreeze(&t->report, epoch, trained, all);
-    return true;
+    return make_features(t);
 }
 
 /* The epochs that one network is trained for; *next is the one that brings another, or 0. */
@@ -223,7 +243,9 @@ static int run_stage(Training *t, int64_t *next, struct nc_error *err)
                                          .step = on_step,
                                          .save = save_between,
                                          .epoch = on_epoch};
-    int result = is_finished(t) ? 0 : nc_train(&job->session, &t->train.samples, &how, err);
+    int result = is_finished(t)
+                     ? 0
+                     : nc_train(&job->session, features_of(&t->features, &t->train), &how, err);
     nc_report_clear(&t->report);
     return result;
 }
@@ -257,7 +279,7 @@ static bool report_test(Training *t)
     if (!test)
         return true;
     if ((!t->values_current || t->validation != test) &&
-        nc_evaluate(&t->job->session, &test->samples, t->values, &err) != 0)
+        nc_evaluate(&t->job->session, features_of(&t->features, test), t->values, &err) != 0)
         return job_fault(t->job, &err);
     nc_report_eval(&t->report, t->values);
     return true;
@@ -362,6 +384,21 @@ static void print_next(Training *t)
                shell_quoted(job->arena, t->folder));
 }
 
+/* --show wants the network in one piece. */
+static bool show(Training *t)
+{
+    Job *job = t->job;
+    if (job->trunk) {
+        features_close(&t->features);
+        job->options.split = false;
+        if (!stage_enter(job, job->options.epoch, t->uses, NULL, 0))
+            return false;
+        t->report.model = job->nc;
+    }
+    show_results(job, t->test.samples.count ? &t->test : &t->train, job->args->show);
+    return true;
+}
+
 static bool finish(Training *t)
 {
     const Args *args = t->job->args;
@@ -369,8 +406,8 @@ static bool finish(Training *t)
     say_where(t);
     if (finished && !report_test(t))
         return false;
-    if (finished && args->show && !args->json)
-        show_results(t->job, t->test.samples.count ? &t->test : &t->train, args->show);
+    if (finished && args->show && !args->json && !show(t))
+        return false;
     nc_report_done(&t->report, training_file(t, TRAINING_WEIGHTS));
     print_next(t);
     return true;
@@ -383,7 +420,7 @@ static bool train(Training *t, Args *args)
     note_replaced(t);
     job_say(t->job);
     nc_report_open(&t->report, t->job->nc, args->json, args->quiet);
-    if (run_epochs(t))
+    if (make_features(t) && run_epochs(t))
         return finish(t);
     rmdir(t->folder); /* if nothing is in it */
     if (!args->out)
@@ -393,6 +430,7 @@ static bool train(Training *t, Args *args)
 
 static void release(Training *t)
 {
+    features_close(&t->features);
     samples_close(&t->train);
     samples_close(&t->other);
     samples_close(&t->test);
@@ -412,6 +450,7 @@ static int run(const Args *given)
     }
     job_prepare(&job, &args);
     job.options.reads_data = job.options.trains = true;
+    job.options.split = true;
     bool good = job_read(&job) && train(&t, &args);
     release(&t);
     return job_end(&job, good);

@@ -48,7 +48,9 @@ static void sweep(const char *folder)
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         const char *part = strstr(entry->d_name, ".safetensors.");
         size_t length = strlen(entry->d_name);
-        if (part && length > 5 && strcmp(entry->d_name + length - 5, ".part") == 0)
+        if (features_is_piece(entry->d_name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        else if (part && length > 5 && strcmp(entry->d_name + length - 5, ".part") == 0)
             unlinkat(dirfd(dir), entry->d_name, 0);
     }
     if (dir)

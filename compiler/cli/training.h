@@ -7,6 +7,7 @@
 
 #include "checkpoint.h"
 #include "cli/cli.h"
+#include "cli/features.h"
 #include "progress.h"
 
 #define TRAINING_RUNS "runs" /* where folders go that were not named */
@@ -19,6 +20,7 @@ typedef struct {
     Job *job;
     Samples train, other; /* other: validation or test samples; no rows where there are none */
     Samples test;
+    Features features;            /* of all three, where a frozen trunk comes before what trains */
     unsigned uses;                /* of enum nc_use_of */
     const Samples *validation;    /* what epochs end with, or NULL */
     double values[NC_MAX_VALUES]; /* of the last validation */

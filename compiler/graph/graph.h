@@ -94,9 +94,10 @@ struct Param {
     Shape shape;
     struct nc_init init;
     bool trainable;
-    double rate;   /* factor of the learning rate */
-    bool frozen;   /* no training step changes it */
-    int64_t since; /* the first epoch that trains it; 0: none */
+    double rate;      /* factor of the learning rate */
+    bool frozen;      /* no training step changes it */
+    int64_t image[3]; /* of a dense kernel whose rows are a flattened image: [h, w, c]; else 0 */
+    int64_t since;    /* the first epoch that trains it; 0: none */
     const Layout *layout;
     int64_t offset; /* elements from the start of its block */
     Loc loc;

@@ -8,7 +8,6 @@
 
 #include "base/glob.h"
 #include "import/import.h"
-#include "ops/op.h"
 #include "weights.h"
 
 /* A tensor's name, taken apart */
@@ -23,7 +22,6 @@ typedef struct {
     Diag *diag;
     const struct nc_model *nc;
     const struct nc_weight_file *file;
-    const Graph *graph;
     Matching *out;
     Theirs *theirs;   /* by tensor */
     bool *used, *led; /* by entry of the map: it spoke of a tensor, and led to a parameter */
@@ -428,39 +426,14 @@ static void set_torch_layout(const struct nc_parameter *p, const struct nc_weigh
         set_perm(match, 2, dense);
 }
 
-/* What the node shows, before element-wise ops and views of the same memory but for an image's */
-static const Node *before_views(const Node *node)
+/* PyTorch flattens an image channel by channel. */
+static void set_layout(const Matcher *m, int parameter, const struct nc_weight *w, Match *match)
 {
-    while (op_of(node)->class == OP_PRIMITIVE && shape_equal(node->in[0]->shape, node->shape))
-        node = node->in[0];
-    return node;
-}
-
-/* A dense kernel that reads a flattened image: PyTorch flattens it channel by channel. */
-static void set_image_rows(const Matcher *m, const struct nc_parameter *p, Match *match)
-{
-    for (int i = 0; i < m->graph->count; i++) {
-        const Node *node = m->graph->nodes[i];
-        const Param *param = node->op == OP_matmul ? node_param(node->in[1]) : NULL;
-        if (!param || strcmp(param->name, p->name) != 0)
-            continue;
-        const Node *x = before_views(node->in[0]);
-        const Node *image = x->op == OP_reshape ? x->in[0] : x;
-        const int64_t *d = image->shape.dim;
-        if (image->shape.rank == 4 && x->shape.rank == 2 && d[1] * d[2] > 1 && d[3] > 1)
-            memcpy(match->image, d + 1, sizeof match->image);
-        return;
-    }
-}
-
-static void set_layout(const Matcher *m, const struct nc_parameter *p, const struct nc_weight *w,
-                       Match *match)
-{
+    const struct nc_parameter *p = &m->nc->parameters[parameter];
     set_perm(match, w->rank, NULL);
     if (m->file->convention == NC_BY_TORCH) {
         set_torch_layout(p, w, match);
-        if (w->rank == 2 && ends_in(p->name, "/kernel"))
-            set_image_rows(m, p, match);
+        memcpy(match->image, model_find(m->model, p->name)->image, sizeof match->image);
     } else if (w->rank == 4 && !strcmp(note_of(m->file, "backend"), "theano")) {
         match->flipped = 3; /* Theano slides the window's mirror image */
     }
@@ -513,7 +486,7 @@ static bool take(Matcher *m, int tensor, int parameter)
     }
     if (match->tensor >= 0)
         return taken_twice(m, tensor, parameter);
-    set_layout(m, p, w, match);
+    set_layout(m, parameter, w, match);
     if (!fits(p, w, match))
         return wrong_shape(m, p, w);
     match->tensor = tensor;
@@ -552,15 +525,14 @@ static void begin(Matcher *m)
         out->parameter[i] = -1;
 }
 
-bool match_weights(const Model *model, const Graph *graph, const struct nc_model *nc,
-                   const struct nc_weight_file *file, Matching *out)
+bool match_weights(const Model *model, const struct nc_model *nc, const struct nc_weight_file *file,
+                   Matching *out)
 {
     Matcher m = {.model = model,
                  .arena = model->arena,
                  .diag = model->diag,
                  .nc = nc,
                  .file = file,
-                 .graph = graph,
                  .out = out,
                  .used = ARENA_ARRAY(model->arena, bool, model->pretrained.map_count + 1),
                  .led = ARENA_ARRAY(model->arena, bool, model->pretrained.map_count + 1)};

@@ -26,9 +26,9 @@ typedef struct {
     const char **because; /* by tensor without parameter: why it is left over */
 } Matching;
 
-/* `graph` is any of the model's after simplify; false after errors. */
-bool match_weights(const Model *model, const Graph *graph, const struct nc_model *nc,
-                   const struct nc_weight_file *file, Matching *out);
+/* False after errors. */
+bool match_weights(const Model *model, const struct nc_model *nc, const struct nc_weight_file *file,
+                   Matching *out);
 /* The values of a matched parameter in our layout. */
 int match_read(const Matching *matching, int parameter, float *out, struct nc_error *err);
 

@@ -24,12 +24,25 @@ bool shape_fits(Shape shape)
     return true;
 }
 
-Param *model_param(Model *model, const char *name, Shape shape)
+static Param *find(const Model *model, const char *name)
 {
     for (int i = 0; i < model->params_count; i++) {
         if (!strcmp(model->params[i]->name, name))
             return model->params[i];
     }
+    return NULL;
+}
+
+const Param *model_find(const Model *model, const char *name)
+{
+    return find(model, name);
+}
+
+Param *model_param(Model *model, const char *name, Shape shape)
+{
+    Param *known = find(model, name);
+    if (known)
+        return known;
     Param *param = ARENA_NEW(model->arena, Param);
     *param = (Param){.name = name, .id = model->params_count, .shape = shape, .rate = 1};
     ARENA_PUSH(model->arena, model->params, model->params_count, param);

@@ -144,5 +144,48 @@ refuses "nothing skipped" "unknown layer, parameter or tensor 'hed'; did you mea
 refuses "no such file" "cannot find 'missing'" --set pretrained.weights=missing
 refuses "no weights" "netcc knows|not a safetensors file" --set "pretrained.weights=$tuned"
 
+# ---- features of a frozen trunk -------------------------------------------------------------------
+
+cached=$here/cached.yaml
+same_run() { # NAME FOLDER FOLDER: the weights to the bit, and what was reported
+    values "$2/log.csv" >a.csv
+    values "$3/log.csv" >b.csv
+    check "$1: the same weights" cmp "$2/weights.safetensors" "$3/weights.safetensors"
+    check "$1: the same best weights" cmp "$2/best.safetensors" "$3/best.safetensors"
+    check "$1: the same losses" cmp a.csv b.csv
+}
+exits "no features" 0 "$netcc" train "$cached" --out off --set train.feature_cache=off --json
+check "nothing is said of them" lacks out features
+exits "features" 0 "$netcc" train "$cached" --out memory --json --backend tcc --threads 2
+check "computed once for every sample" test "$(grep -c '"event":"features"' out)" -eq 1
+check "train and test" grep -q '"layers":6,"samples":815,"bytes":1408320,"kept":"memory","found":false' out
+same_run "in memory" off memory
+exits "in a file" 0 "$netcc" train "$cached" --out file --set train.feature_cache=file --steps 30
+check "the header says so" grep -q '^features of 6 frozen layers for 815 samples kept in file, 1.4 MB' out
+check "two files" test "$(ls file | grep -c '^features-.*\.f32$')" -eq 2
+exits "gone on" 0 "$netcc" train "$cached" --out file --set train.feature_cache=file --resume --json
+check "the features are found" grep -q '"kept":"file","found":true' out
+same_run "in a file, resumed" off file
+exits "longer" 0 "$netcc" train "$cached" --out memory --set train.epochs=5 --resume --quiet
+exits "longer without" 0 "$netcc" train "$cached" --out off --set train.epochs=5 --resume --quiet \
+    --set train.feature_cache=off
+same_run "longer" off memory
+# Other weights, other features; the old files go.
+exits "other data" 0 "$netcc" train "$cached" --out file --set train.feature_cache=file --json \
+    --set data.test.builtin.digits.seed=3
+check "the features of other samples are new" grep -q '"found":false' out
+exits "other weights" 0 "$netcc" train "$cached" --out file --set train.feature_cache=file --json --seed 5
+check "and of other weights" grep -q '"found":false' out
+check "two files still" test "$(ls file | grep -c '^features-')" -eq 2
+exits "unfreeze without features" 0 "$netcc" train "$unfreeze" --out slow --set train.feature_cache=off
+same_run "unfreezing" slow run
+exits "unfreeze with files" 0 "$netcc" train "$unfreeze" --out files --set train.feature_cache=file
+same_run "unfreezing with files" slow files
+check "a whole network needs none" lacks <(ls files) '^features-'
+exits "--show" 0 "$netcc" train "$cached" --out shown --show 3
+check "shows by the whole network" grep -q 'taken for' out
+exits "summary" 0 "$netcc" summary "$cached" --json
+check "the head alone is cheaper" test "$(number head multiply_adds)" -lt "$(number training multiply_adds)"
+
 echo "transfer: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

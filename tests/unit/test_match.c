@@ -73,8 +73,7 @@ static void add(const char *name, const char *layer, int rank, const int64_t *sh
 static bool match(enum nc_convention convention)
 {
     fixture.file.convention = convention;
-    return match_weights(fixture.model, fixture.model->predict, fixture.nc, &fixture.file,
-                         &fixture.matching);
+    return match_weights(fixture.model, fixture.nc, &fixture.file, &fixture.matching);
 }
 
 static int parameter(const char *name)
