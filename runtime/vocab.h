@@ -109,7 +109,11 @@ void *memcpy(void *, const void *, unsigned long);
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define NC_INLINE static inline __attribute__((always_inline, unused))
 #define NC_STATIC static inline __attribute__((unused))
+#ifdef __clang__
 #define NC_NOINLINE static __attribute__((noinline, unused))
+#else /* no copies for the literals of one caller either */
+#define NC_NOINLINE static __attribute__((noinline, noclone, unused))
+#endif
 #define NC_MEMCPY __builtin_memcpy
 #define NC_LIKELY(x) __builtin_expect(!!(x), 1)
 #if !defined(NC_SCALAR) && !defined(NC_DOUBLE) && !(defined(__i386__) && !defined(__SSE__))
@@ -588,6 +592,9 @@ NC_STATIC void nc_v_uniform(nc_real *d, const struct nc_hyper *h, unsigned strea
 
 /* NC_LANES reals a vector; NC_TILE_ROWS x 2 accumulators fit the registers; NC_ROWS is the height of
  * a whole tile. */
+#if defined(NC_VECTORS) && defined(__AVX512F__) && !defined(__clang__)
+#pragma GCC target("prefer-vector-width=512") /* -march=native may prefer halves, and takes them apart */
+#endif
 #ifndef NC_VECTORS
 #define NC_LANES 16
 #define NC_TILE_ROWS 4
