@@ -248,6 +248,7 @@ static void test_good_specs(void **state)
     check_all("tests/golden/*.yaml");
     check_all("tests/e2e/*.yaml");
     check_all("bench/*.yaml");
+    check_all("bench/specs/*.yaml");
 }
 
 static void test_faulty_specs(void **state)

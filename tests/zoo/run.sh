@@ -52,6 +52,25 @@ sizes xception 22910480 22855952
 sizes inception_v3 23851784 23817352
 same "every network has its sizes" "$(ls ./*.json | wc -l)" "$(ls "$zoo"/*.yaml | wc -l)"
 
+# ---- networks to measure --------------------------------------------------------------------------
+
+measures() { # NETWORK TRAINABLE MULTIPLY-ADDS, as counted in PyTorch
+    "$netcc" summary "$root/bench/specs/$1.yaml" --json 2>err | sed 's/\[n[^"]*"/"/g' >out
+    same "bench $1 trainable" "$(field out trainable)" "$2"
+    same "bench $1 multiply-adds" "$(field out multiply_adds)" "$3"
+}
+
+measures mlp128 101770 101632
+measures mlp128_64 109386 109184
+measures mlp512 669706 668672
+measures head 2628106 2626560
+measures kcnn 1199882 11992448
+measures vgg 2168362 26579968
+measures resnet20 269722 40551040
+measures resnet50 25557032 4089184256
+measures mbv1 4231976 568740352
+measures mbv2 3504872 300774272
+
 # ---- names ----------------------------------------------------------------------------------------
 
 names() { # NETWORK LAYER...: layers of Keras's network that have parameters
