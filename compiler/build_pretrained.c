@@ -5,7 +5,7 @@
 #include "build.h"
 #include "ops/op.h"
 
-const char *const pretrained_keys[] = {"weights", "map", "freeze", "skip", NULL};
+const char *const pretrained_keys[] = {"weights", "convention", "map", "freeze", "skip", NULL};
 
 static int stars(const char *pattern)
 {
@@ -80,6 +80,20 @@ static bool read_file(Build *build, const Yaml *map)
     return yaml_string(build->diag, weights, "weights", &path);
 }
 
+/* Whose names and layouts safetensors and npz hold, which do not say it themselves. */
+static bool read_convention(Build *build, const Yaml *value)
+{
+    static const char *const names[] = {"netcc", "pytorch"};
+    const char *name;
+    if (!value)
+        return true;
+    if (!yaml_string(build->diag, value, "convention", &name))
+        return false;
+    build->model->pretrained.torch = !strcmp(name, names[1]);
+    return build->model->pretrained.torch || !strcmp(name, names[0]) ||
+           diag_unknown(build->diag, value->loc, "convention", name, names, 2);
+}
+
 bool read_pretrained(Build *build, const Yaml *map)
 {
     if (!map || yaml_is_null(map))
@@ -88,6 +102,7 @@ bool read_pretrained(Build *build, const Yaml *map)
         return false;
     bool ok = check_keys(build->diag, map, "key", pretrained_keys);
     ok = read_file(build, map) && ok;
+    ok = read_convention(build, yaml_get(map, "convention")) && ok;
     ok = read_map(build, yaml_get(map, "map")) && ok;
     ok = read_skip(build, yaml_get(map, "skip")) && ok;
     return read_freezing(build, yaml_get(map, "freeze")) && ok;

@@ -122,6 +122,7 @@ typedef struct {
 typedef struct {
     const Yaml *weights; /* the file's name; NULL: none */
     Loc loc;
+    bool torch; /* names and layouts are PyTorch's, though the file does not say so */
     NameRule *map;
     int map_count;
     NamePattern *skip; /* parameters and tensors that are not taken */

@@ -52,7 +52,7 @@ run_script() {
     add "$1" $status "$good" "$bad" "$(grep -c '^SKIP' "$log/out")" $((SECONDS - start))
 }
 
-[ $# -gt 0 ] || set -- unit errors layers templates golden emitted embed reference onnx commands zoo standalone table images transfer import tools survive e2e
+[ $# -gt 0 ] || set -- unit errors layers templates golden emitted embed reference onnx commands zoo standalone table images transfer pretrained import tools survive e2e
 for suite; do
     if [ "$suite" = unit ]; then
         run_unit

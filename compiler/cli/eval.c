@@ -1,10 +1,10 @@
 /* netcc eval: loss and metrics on data.test. */
-#include "cli/cli.h"
+#include "cli/pretrained.h"
 
 #include "progress.h"
 
 static const Option options[] = {
-    OPTION_WEIGHTS("the trained weights", true),
+    OPTION_WEIGHTS("the trained weights (default: the spec's pretrained)", false),
     OPTION_SET,
     OPTION_BACKEND,
     OPTION_THREADS,
@@ -25,7 +25,7 @@ static bool eval(Job *job, Samples *test)
         return false;
     }
     if (!samples_open(job, &job->model->test_data, test) || !job_start(job, NC_EVALUATES) ||
-        !job_load_weights(job, job->args->weights))
+        !weights_load(job))
         return false;
     if (nc_evaluate(&job->session, &test->samples, values, &err) != 0)
         return job_fault(job, &err);
@@ -40,7 +40,10 @@ static int run(const Args *args)
     Samples test = {0};
     job_prepare(&job, args);
     job.options.reads_data = true;
-    bool good = job_read(&job) && eval(&job, &test);
+    bool good = job_read(&job);
+    if (good && weights_missing(&job, "eval"))
+        return EXIT_USAGE;
+    good = good && eval(&job, &test);
     samples_close(&test);
     return job_end(&job, good);
 }

@@ -1,4 +1,5 @@
 /* netcc predict: the outputs for samples in files, into a file or printed. */
+#include "cli/pretrained.h"
 #include "cli/results.h"
 
 #include <stdio.h>
@@ -6,7 +7,7 @@
 #include "progress.h"
 
 static const Option options[] = {
-    OPTION_WEIGHTS("the trained weights", true),
+    OPTION_WEIGHTS("the trained weights (default: the spec's pretrained)", false),
     OPTION_INPUT,
     {"output", 'o', OPTION_TEXT, offsetof(Args, output), "FILE",
      "npy, npz for several outputs, csv or json (default: printed)", 0, false},
@@ -47,7 +48,7 @@ static bool predict(Job *job, Samples *samples)
     int64_t batch = !any_batch ? 0 : rows < MOST_ROWS ? rows : MOST_ROWS;
     if (!job_compile(job, batch, NC_PREDICTS) ||
         !samples_open_files(job, &job->args->inputs, NULL, samples) ||
-        !job_start(job, NC_PREDICTS) || !job_load_weights(job, job->args->weights) ||
+        !job_start(job, NC_PREDICTS) || !weights_load(job) ||
         !results_new(job, &job->nc->predict, rows, &results))
         return false;
     if (nc_predict(&job->session, &samples->samples, results.pointers, &err) != 0)
@@ -61,7 +62,10 @@ static int run(const Args *args)
     Job job;
     Samples samples = {0};
     job_prepare(&job, args);
-    bool good = job_read(&job) && predict(&job, &samples);
+    bool good = job_read(&job);
+    if (good && weights_missing(&job, "predict"))
+        return EXIT_USAGE;
+    good = good && predict(&job, &samples);
     samples_close(&samples);
     return job_end(&job, good);
 }

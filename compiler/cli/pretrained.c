@@ -169,7 +169,30 @@ bool pretrained_load(Job *job, bool says)
         return false;
     if (nc_weight_file_open(&file, path, &err) != 0)
         return diag_error(job->diag, p->loc, "%s: %s", err.path[0] ? err.path : path, err.message);
-    bool good = load(job, &file, says);
+    if (p->torch && file.convention == NC_BY_PARAMETER)
+        file.convention = NC_BY_TORCH;
+    bool good = (!p->torch || file.convention == NC_BY_TORCH ||
+                 diag_error(job->diag, p->loc, "%s: a %s file does not hold PyTorch's layouts",
+                            path, file.format->name)) &&
+                load(job, &file, says);
     nc_weight_file_close(&file);
     return good;
+}
+
+bool weights_load(Job *job)
+{
+    const char *given = job->args->weights;
+    return given ? job_load_weights(job, given) : pretrained_load(job, false);
+}
+
+int weights_missing(Job *job, const char *command)
+{
+    if (job->args->weights || job->model->pretrained.weights)
+        return 0;
+    fprintf(stderr,
+            "netcc %s: --weights is needed, as the spec has no pretrained; 'netcc %s --help' tells "
+            "more\n",
+            command, command);
+    job_end(job, false);
+    return EXIT_USAGE;
 }

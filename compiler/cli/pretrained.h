@@ -8,4 +8,9 @@
  * stderr, or with --json an event on stdout. */
 bool pretrained_load(Job *job, bool says);
 
+/* --weights, else the spec's pretrained. */
+bool weights_load(Job *job);
+/* 0; or, where there is neither, the exit code, with the message printed and the job ended. */
+int weights_missing(Job *job, const char *command);
+
 #endif
