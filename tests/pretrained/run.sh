@@ -92,7 +92,7 @@ if has images/imagenet-sample weights/pytorch/mobilenetV1X0.25_imagenet.tar; the
     if [ -e "$NETCC_PLUGINS/jpeg.so" ]; then
         figure mobilenet_imagenet 'v * 67 > 34.5 && v * 67 < 35.5'
         "$netcc" predict "$root/examples/pretrained/mobilenet_imagenet.yaml" \
-            --input "$data/images/imagenet-sample" >out 2>err
+            --input "$data/images/imagenet-sample" 2>err | sed 's/^.*: //' >out
         holds "mobilenet_imagenet top five" "$(top_five)" 'v >= 50'
         "$netcc" predict "$root/examples/pretrained/mobilenet_imagenet.yaml" \
             --input "$data/images/natural/panda.jpg" >out 2>err
@@ -100,6 +100,18 @@ if has images/imagenet-sample weights/pytorch/mobilenetV1X0.25_imagenet.tar; the
             'v == 388'
     else
         echo "SKIP pretrained/mobilenet_imagenet: netcc is built without libjpeg"
+    fi
+fi
+
+# ---- a new head ----------------------------------------------------------------------------------
+
+if has images/cats-dogs weights/pytorch/mobilenetV1X0.25_imagenet.tar; then
+    if [ -e "$NETCC_PLUGINS/jpeg.so" ]; then
+        "$netcc" train "$root/examples/cats-dogs/cats-dogs.yaml" --out cats --json \
+            --set train.epochs=5 >out 2>err
+        holds "cats and dogs" "$(field out val_accuracy)" 'v >= 0.85'
+    else
+        echo "SKIP pretrained/cats-dogs: netcc is built without libjpeg"
     fi
 fi
 
