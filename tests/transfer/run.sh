@@ -187,5 +187,24 @@ check "shows by the whole network" grep -q 'taken for' out
 exits "summary" 0 "$netcc" summary "$cached" --json
 check "the head alone is cheaper" test "$(number head multiply_adds)" -lt "$(number training multiply_adds)"
 
+# ---- the example ----------------------------------------------------------------------------------
+
+data=${NETCC_DATA:-$root/../shared/data}
+if [ -f "$data/mnist/train-images-idx3-ubyte.gz" ] && [ -f "$data/fashion-mnist/train-images-idx3-ubyte.gz" ]; then
+    export NETCC_DATA=$data
+    mkdir example
+    cp "$root"/examples/transfer-mnist/*.yaml example
+    cd example || exit 2
+    exits "digits" 0 "$netcc" train mnist.yaml --out mnist --set train.epochs=1 --quiet
+    exits "clothes" 0 "$netcc" train fashion-tuned.yaml --out tuned --set train.epochs=3 --json
+    check "take the hidden layer" grep -q '"taken":{"hidden/kernel":"hidden/kernel","hidden/bias":"hidden/bias"}' out
+    check "an epoch of the head alone" grep -q '"event":"features","layers":2,"samples":70000,' out
+    accuracy=$(grep '"event":"eval"' out | grep -oE '"accuracy":[0-9.]+' | cut -d: -f2)
+    check "learn ($accuracy)" awk -v a="$accuracy" 'BEGIN { exit !(a > 0.83) }'
+    cd ..
+else
+    echo "SKIP transfer/example: MNIST and Fashion-MNIST are not in $data"
+fi
+
 echo "transfer: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
