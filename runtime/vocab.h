@@ -593,7 +593,8 @@ NC_STATIC void nc_v_uniform(nc_real *d, const struct nc_hyper *h, unsigned strea
 /* NC_LANES reals a vector; NC_TILE_ROWS x 2 accumulators fit the registers; NC_ROWS is the height of
  * a whole tile. */
 #if defined(NC_VECTORS) && defined(__AVX512F__) && !defined(__clang__)
-#pragma GCC target("prefer-vector-width=512") /* -march=native may prefer halves, and takes them apart */
+#pragma GCC target(                                                                                \
+    "prefer-vector-width=512") /* -march=native may prefer halves, and takes them apart */
 #endif
 #ifndef NC_VECTORS
 #define NC_LANES 16

@@ -83,6 +83,7 @@ static const char *number_text(Onnx *onnx, double value)
         value = FLT_MAX;
     if (value < -FLT_MAX)
         value = -FLT_MAX;
+    value = shortest_decimal((float)value);
     return arena_printf(onnx->arena, value < 0 ? "(%.9g)" : "%.9g", value);
 }
 

@@ -51,7 +51,7 @@ int64_t attribute_int(const Onnx *onnx, const char *name, int64_t fallback)
 }
 
 /* The shortest decimal that is this float: 1e-5, not 9.99999975e-06. */
-static double decimal(float value)
+double shortest_decimal(float value)
 {
     char text[40];
     for (int digits = 1; digits <= 9; digits++) {
@@ -65,7 +65,7 @@ static double decimal(float value)
 double attribute_float(const Onnx *onnx, const char *name, double fallback)
 {
     const struct nc_onnx_attribute *attribute = find_attribute(onnx, name);
-    return attribute ? decimal(attribute->f) : fallback;
+    return attribute ? shortest_decimal(attribute->f) : fallback;
 }
 
 const char *attribute_text(const Onnx *onnx, const char *name, const char *fallback)

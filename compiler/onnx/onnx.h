@@ -92,6 +92,7 @@ double attribute_float(const Onnx *onnx, const char *name, double fallback);
 const char *attribute_text(const Onnx *onnx, const char *name, const char *fallback);
 /* The list and its length, or NULL. */
 const int64_t *attribute_ints(const Onnx *onnx, const char *name, int *count);
+double shortest_decimal(float value);
 /* Input k, or NULL where it is left out. */
 Value *node_input(Onnx *onnx, int k);
 bool node_output_used(Onnx *onnx, int k);
