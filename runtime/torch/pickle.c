@@ -149,7 +149,7 @@ static int pop_mark(struct machine *m, struct nc_pickle_value ***from, size_t *c
         return fault(m, "there is no mark");
     m->marks_count--;
     size_t depth = m->marks[m->marks_count];
-    *from = m->stack + depth;
+    *from = m->stack ? m->stack + depth : NULL;
     *count = m->depth - depth;
     m->depth = depth;
     return 0;

@@ -270,6 +270,7 @@ static const struct {
     BAD("}q\0U\1ah\0s.", "nest deeper than"),
     BAD("]q\0h\0a.", "nest deeper than"),
     BAD("}.", "no tensors"),
+    BAD("(d.", "no tensors"),
     BAD("N.", "no tensors"),
     BAD(NAMED(TENSOR("K\0", "K\5\x85", "K\1\x85")), "beyond its storage of 4 elements"),
     BAD(NAMED(TENSOR("K\1", "K\4\x85", "K\1\x85")), "beyond its storage"),
