@@ -174,6 +174,16 @@ static int by_param(const struct nc_h5 *h5)
     return nc_h5_array(h5, "/layer_0/param_0") || nc_h5_array(h5, "/layer_1/param_0");
 }
 
+/* Keras 2.12's word for what is `layers` since. */
+static void say_layers(char *name)
+{
+    static const char old[] = "_layer_checkpoint_dependencies/", now[] = "layers/";
+    for (char *at; (at = strstr(name, old));) {
+        memcpy(at, now, sizeof now - 1);
+        memmove(at + sizeof now - 1, at + sizeof old - 1, strlen(at + sizeof old - 1) + 1);
+    }
+}
+
 /* Paths as names; of Keras 0.2's also the layer. Sums of metrics are no weights. */
 static int add_paths(struct keras *k, int with_layer)
 {
@@ -185,6 +195,7 @@ static int add_paths(struct keras *k, int with_layer)
         struct nc_weight *w = add_array(k, path, &k->h5->arrays[i]);
         if (!w)
             return -1;
+        say_layers(w->name);
         w->layer = with_layer ? strndup(path, strcspn(path, "/")) : NULL;
     }
     return 0;

@@ -1,6 +1,8 @@
 /* A job: what most commands have in common, from reading the spec to memory with weights in it. */
 #include "cli/cli.h"
 
+#include "cli/pretrained.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,16 +92,29 @@ bool job_start(Job *job, unsigned uses)
 }
 
 /* The lines of a misfit become notes. */
-bool job_load_weights(Job *job, const char *path)
+static bool take_weights(Job *job, const struct nc_weight_file *file)
 {
     struct nc_misfit misfit;
     struct nc_error err;
-    if (nc_weights_load(job->nc, job->session.weights, path, &misfit, &err) == 0)
+    if (file->convention != NC_BY_PARAMETER)
+        return weights_load_matched(job, file);
+    if (nc_weights_take(job->nc, job->session.weights, file, &misfit, &err) == 0)
         return true;
     job_fault(job, &err);
     for (char *line = misfit.text, *end; (end = strchr(line, '\n')); line = end + 1)
         diag_note(job->diag, (Loc){0}, "%.*s", (int)(end - line), line);
     return false;
+}
+
+bool job_load_weights(Job *job, const char *path)
+{
+    struct nc_weight_file file;
+    struct nc_error err;
+    if (nc_weight_file_open(&file, path, &err) != 0)
+        return job_fault(job, &err);
+    bool good = take_weights(job, &file);
+    nc_weight_file_close(&file);
+    return good;
 }
 
 bool job_fault(Job *job, const struct nc_error *err)

@@ -157,6 +157,43 @@ static bool load(Job *job, const struct nc_weight_file *file, bool says)
     return true;
 }
 
+/* The list of what does not fit is cut. */
+static bool check_complete(Job *job, const Matching *matching)
+{
+    enum { MOST_NOTES = 20 };
+    int missing = 0, unknown = 0, notes = 0;
+    for (int i = 0; i < job->nc->parameters_count; i++)
+        missing += is_saved(&job->nc->parameters[i]) && matching->matches[i].tensor < 0;
+    for (int i = 0; i < matching->file->count; i++)
+        unknown += matching->parameter[i] < 0;
+    if (!missing && !unknown)
+        return true;
+    diag_error(job->diag, (Loc){0}, "%s: does not fit the model: %d missing, %d unknown",
+               matching->file->path, missing, unknown);
+    for (int i = 0; i < job->nc->parameters_count; i++) {
+        const struct nc_parameter *p = &job->nc->parameters[i];
+        if (is_saved(p) && matching->matches[i].tensor < 0 && notes++ < MOST_NOTES)
+            diag_note(job->diag, (Loc){0}, "%s: not in the file", p->name);
+    }
+    for (int i = 0; i < matching->file->count; i++) {
+        if (matching->parameter[i] < 0 && notes++ < MOST_NOTES)
+            diag_note(job->diag, (Loc){0}, "%s: %s", match_place(&matching->file->weights[i]),
+                      matching->because[i]);
+    }
+    return false;
+}
+
+bool weights_load_matched(Job *job, const struct nc_weight_file *file)
+{
+    Model plain = *job->model;
+    Matching matching;
+    struct nc_error err;
+    plain.pretrained = (Pretrained){0};
+    if (!match_weights(&plain, job->nc, file, &matching) || !check_complete(job, &matching))
+        return false;
+    return take_values(job, &matching, &err) == 0 || job_fault(job, &err);
+}
+
 bool pretrained_load(Job *job, bool says)
 {
     const Pretrained *p = &job->model->pretrained;

@@ -3,6 +3,7 @@
 #define NETCC_PRETRAINED_H
 
 #include "cli/cli.h"
+#include "weight_file.h"
 
 /* Does nothing where the spec has no such section. `says`: prints a table of what went where on
  * stderr, or with --json an event on stdout. */
@@ -12,5 +13,8 @@ bool pretrained_load(Job *job, bool says);
 bool weights_load(Job *job);
 /* 0; or, where there is neither, the exit code, with the message printed and the job ended. */
 int weights_missing(Job *job, const char *command);
+/* All of a network's values from a file whose names are not ours, a file of Keras's or PyTorch's:
+ * every parameter must find its tensor, every tensor its parameter. */
+bool weights_load_matched(Job *job, const struct nc_weight_file *file);
 
 #endif

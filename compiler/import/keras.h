@@ -14,15 +14,12 @@ typedef struct {
     const char *label;
     const char *kind;  /* ours */
     const char *group; /* of the outermost model's layer that it lies in: a group of .h5 files */
-    const char *path;  /* in Keras 3's files, LAYERS standing for the folder of layers */
+    const char *path;  /* in Keras 3's files: layers/model/layers/dense_1 */
     int index;         /* among the outermost model's layers, from 0 */
     bool trainable;
     bool channels_first;
     bool again; /* a second call of the layer before of that label */
 } KerasLayer;
-
-/* Stands in KerasLayer.path for `layers` or `_layer_checkpoint_dependencies`. */
-#define KERAS_LAYERS "@"
 
 typedef struct {
     Import *import;

@@ -88,24 +88,13 @@ static Found find_by_layer(const Keras *keras, const KerasLayer *layer)
         if (w->layer && is_group(layer, w->layer) &&
             (!nested || is_under(w->place + strlen(w->layer), layer->theirs)))
             take(&found, i);
+        else if (!w->layer && lies_in(w->name, layer->ours))
+            take(&found, i); /* a file with our names */
     }
     return found;
 }
 
 /* ---- tensors by number --------------------------------------------------------------------------- */
-
-/* The path of a layer with one of Keras's words for `layers` */
-static const char *with_word(Arena *arena, const char *path, const char *word)
-{
-    Str out = str_new(arena);
-    for (; *path; path++) {
-        if (*path == *KERAS_LAYERS)
-            str_add(&out, word);
-        else
-            str_addn(&out, path, 1);
-    }
-    return out.text;
-}
 
 /* FOLDER/../vars/N: what stands between folder and vars, or NULL; random generators are no weights */
 static const char *part_of(Arena *arena, const char *name, const char *folder, int *number)
@@ -161,15 +150,12 @@ static Found find_by_number(const Keras *keras, const char *folder)
 /* By class and count, as Keras does; else by name. */
 static Found find_by_position(const Keras *keras, const KerasLayer *layer)
 {
-    static const char *const words[] = {"layers", "_layer_checkpoint_dependencies"};
-    Found found = {0};
+    Found found = find_by_number(keras, layer->path);
     const char *slash = strrchr(layer->path, '/');
-    const char *named = arena_printf(keras->arena, "%.*s/%s", (int)(slash - layer->path),
-                                     layer->path, layer->theirs);
-    for (int i = 0; i < 4 && !found.count; i++)
-        found = find_by_number(keras,
-                               with_word(keras->arena, i < 2 ? layer->path : named, words[i % 2]));
-    return found;
+    if (found.count)
+        return found;
+    return find_by_number(keras, arena_printf(keras->arena, "%.*s/%s", (int)(slash - layer->path),
+                                              layer->path, layer->theirs));
 }
 
 /* ---- pairing ------------------------------------------------------------------------------------ */
@@ -313,7 +299,8 @@ static bool check_leftovers(Keras *keras)
     for (int i = 0; i < file->count; i++) {
         if (!used[i] && !strstr(file->weights[i].name, "seed_generator"))
             return import_error(keras->import, "the tensor %s belongs to no layer",
-                                file->weights[i].place);
+                                file->weights[i].place ? file->weights[i].place
+                                                       : file->weights[i].name);
     }
     return true;
 }

@@ -10,7 +10,7 @@ enum { DEEPEST = 16, DEEPEST_CALL = 4000, MOST_LAYERS = 20000, MOST_INPUTS = 409
 typedef struct {
     const char *names; /* of the models around it: "a/b/"; "" for the outermost */
     const char *group; /* NULL for the outermost */
-    const char *path;  /* in Keras 3's files: "@/sequential/" */
+    const char *path;  /* in Keras 3's files: "layers/sequential/" */
     int depth, index;
     bool trainable;
 } Scope;
@@ -86,7 +86,7 @@ static bool add_plain_layer(Keras *keras, json_t *layer, const Scope *scope, con
                       .trainable = scope->trainable && is_trainable(config),
                       .again = again};
     l->group = scope->group ? scope->group : l->theirs;
-    l->path = arena_printf(keras->arena, "%s" KERAS_LAYERS "/%s", scope->path, key);
+    l->path = arena_printf(keras->arena, "%slayers/%s", scope->path, key);
     l->ours = import_name(keras->import, l->label);
     ARENA_PUSH(keras->arena, keras->layers, keras->layers_count, l);
     if (keras->layers_count > MOST_LAYERS)
@@ -123,7 +123,7 @@ static bool call_layer(Keras *keras, json_t *layer, const Scope *scope, const ch
         name = key;
     Scope inner = {.names = arena_printf(keras->arena, "%s%s/", scope->names, name),
                    .group = scope->group ? scope->group : arena_strdup(keras->arena, name),
-                   .path = arena_printf(keras->arena, "%s" KERAS_LAYERS "/%s/", scope->path, key),
+                   .path = arena_printf(keras->arena, "%slayers/%s/", scope->path, key),
                    .depth = scope->depth + 1,
                    .index = scope->index,
                    .trainable = scope->trainable && is_trainable(json_object_get(layer, "config"))};

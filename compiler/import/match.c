@@ -460,7 +460,8 @@ static bool wrong_shape(const Matcher *m, const struct nc_parameter *p, const st
                nc_shape_text(p->rank, p->shape, ours), match_place(w), m->file->path,
                nc_shape_text(w->rank, w->shape, theirs),
                m->file->convention == NC_BY_TORCH ? " in PyTorch's layout" : "");
-    diag_note(m->diag, (Loc){0}, "pretrained.skip initialises a parameter anew");
+    if (m->model->pretrained.weights)
+        diag_note(m->diag, (Loc){0}, "pretrained.skip initialises a parameter anew");
     return false;
 }
 

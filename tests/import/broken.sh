@@ -103,6 +103,24 @@ printf 'zip m.keras\nmember metadata.json metadata.json\nmember config.json one.
 taken "an archive" m.keras
 taken "weights by number" one.json --weights w.h5
 
+# A spec's own --weights: by layer and by number
+printf 'name: a\ninput: [4]\nlayers:\n  - dense: {units: 3, name: d1}\n' >a.yaml
+for file in good.h5 w.h5 m.keras; do
+    if "$netcc" export a.yaml --weights $file -o $file.npz >out 2>err; then
+        ok "--weights $file"
+    else
+        fail "--weights $file" "$(head -1 err)"
+    fi
+done
+if cmp -s good.h5.npz w.h5.npz; then ok "the same weights"; else fail "the same weights" "they differ"; fi
+printf 'name: a\ninput: [4]\nlayers:\n  - dense: 3\n  - dense: 3\n' >b.yaml
+"$netcc" export b.yaml --weights w.h5 -o b.npz >out 2>err
+if [ $? -eq 1 ] && [ ! -e b.npz ] && grep -q '2 missing, 0 unknown' err; then
+    ok "--weights with a layer too few"
+else
+    fail "--weights with a layer too few" "$(head -1 err)"
+fi
+
 # ---- the container ----------------------------------------------------------------------------------
 
 : >empty.h5
