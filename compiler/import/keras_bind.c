@@ -278,6 +278,10 @@ static bool bind_layer(Keras *keras, const KerasLayer *layer)
                            "parameters");
     Found found = file->convention == NC_BY_POSITION ? find_by_position(keras, layer)
                                                      : find_by_layer(keras, layer);
+    /* mean, variance, and how many samples they are of */
+    bool counts = !strcmp(layer->kind, "normalization") && found.count == wanted.count + 1;
+    if (counts)
+        found.count--;
     if (found.count != wanted.count)
         return keras_fault(keras, layer, "%s takes %d tensors, the file has %d of it", layer->kind,
                            wanted.count, found.count);
@@ -297,7 +301,8 @@ static bool check_leftovers(Keras *keras)
     for (int i = 0; i < keras->import->tensors_count; i++)
         used[keras->import->tensors[i]->index] = true;
     for (int i = 0; i < file->count; i++) {
-        if (!used[i] && !strstr(file->weights[i].name, "seed_generator"))
+        bool counts = file->weights[i].rank == 0; /* a normalization's samples */
+        if (!used[i] && !counts && !strstr(file->weights[i].name, "seed_generator"))
             return import_error(keras->import, "the tensor %s belongs to no layer",
                                 file->weights[i].place ? file->weights[i].place
                                                        : file->weights[i].name);

@@ -95,6 +95,13 @@ sed 's/^array/chunk/' <(begin "$one"; weights1) | ./make
 taken "packed weights" m.h5
 sed 's/^array/half/' <(begin "$one"; weights1) | ./make
 taken "half precision" m.h5
+{
+    begin "$(sequential "$(layer Normalization n "$reads4,\"axis\":[-1],\"mean\":null,\"variance\":null,\"invert\":false"),$(dense d1 3)")"
+    weights1 | sed 's/layer_names d1/layer_names n d1/'
+    group n n/mean:0 n/variance:0 n/count:0
+    printf 'array /model_weights/n/n/%s\n' 'mean:0 4' 'variance:0 4' 'count:0'
+} | ./make
+taken "a normalization" m.h5
 printf '%s' "$one" >one.json
 taken "architecture and weights" one.json --weights good.h5
 printf 'h5 w.h5\narray /layers/dense/vars/0 4 3\narray /layers/dense/vars/1 3\nh5 x.h5\n' | ./make
