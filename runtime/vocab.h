@@ -50,6 +50,8 @@ struct nc_window {
     long extent[2]; /* of the output: height, width */
     long kernel[2], stride[2], before[2], dilation[2], spread[2];
     long weight[3]; /* from one line of the kernel, one cell, one channel to the next */
+    long
+        run; /* of channels; or of a kernel's whole line that never leaves the image, as one cell */
 };
 
 #if defined(__TINYC__) && !defined(NC_SCALAR) /* natives; those of primitives: native.h */
@@ -768,15 +770,65 @@ NC_STATIC void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, 
     }
 }
 
-/* d[j][i] = a[i][j], in blocks that stay in the first cache */
+/* Transposes of small squares in registers: log2(NC_LANES) rounds, each of which interleaves row i with
+ * row i + NC_LANES / 2, turn rows into columns. */
+#if defined(NC_VECTORS) && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define NC_SHUFFLE 1
+#endif
+#endif
+#ifdef NC_SHUFFLE
+#if NC_LANES == 16
+#define NC_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define NC_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif NC_LANES == 8
+#define NC_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define NC_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define NC_LOW 0, 4, 1, 5
+#define NC_HIGH 2, 6, 3, 7
+#endif
+NC_INLINE void nc_transpose_square(nc_real *d, long ldd, const nc_real *a, long lda)
+{
+    nc_vector row[NC_LANES], mixed[NC_LANES];
+    NC_UNROLL
+    for (int i = 0; i < NC_LANES; i++)
+        row[i] = nc_vector_load(a + i * lda);
+    NC_UNROLL
+    for (int round = 1; round < NC_LANES; round *= 2) {
+        NC_UNROLL
+        for (int i = 0; i < NC_LANES / 2; i++) {
+            mixed[2 * i] = __builtin_shufflevector(row[i], row[i + NC_LANES / 2], NC_LOW);
+            mixed[2 * i + 1] = __builtin_shufflevector(row[i], row[i + NC_LANES / 2], NC_HIGH);
+        }
+        NC_UNROLL
+        for (int i = 0; i < NC_LANES; i++)
+            row[i] = mixed[i];
+    }
+    NC_UNROLL
+    for (int i = 0; i < NC_LANES; i++)
+        nc_vector_store(d + i * ldd, row[i]);
+}
+#else
+NC_INLINE void nc_transpose_square(nc_real *d, long ldd, const nc_real *a, long lda)
+{
+    for (int j = 0; j < NC_LANES; j++)
+        for (int i = 0; i < NC_LANES; i++)
+            d[j * ldd + i] = a[i * lda + j];
+}
+#endif
+/* d[j][i] = a[i][j] */
 NC_STATIC void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows, long cols)
 {
-    for (long i0 = 0; i0 < rows; i0 += 16)
-        for (long j0 = 0; j0 < cols; j0 += 16) {
-            long i1 = i0 + 16 < rows ? i0 + 16 : rows, j1 = j0 + 16 < cols ? j0 + 16 : cols;
-            for (long j = j0; j < j1; j++)
-                for (long i = i0; i < i1; i++)
-                    d[j * ldd + i] = a[i * lda + j];
+    for (long i = 0; i < rows; i += NC_LANES)
+        for (long j = 0; j < cols; j += NC_LANES) {
+            if (i + NC_LANES <= rows && j + NC_LANES <= cols) {
+                nc_transpose_square(d + j * ldd + i, ldd, a + i * lda + j, lda);
+                continue;
+            }
+            for (long k = j; k < j + NC_LANES && k < cols; k++)
+                for (long l = i; l < i + NC_LANES && l < rows; l++)
+                    d[k * ldd + l] = a[l * lda + k];
         }
 }
 
@@ -932,7 +984,7 @@ NC_STATIC void nc_window_part(nc_real *c, long ldc, const nc_real *x, const nc_r
                                   wide->move * channels};
     const struct nc_strides bs = {0, g->weight[2], high->step * g->weight[0],
                                   wide->step * g->weight[1]};
-    struct nc_extents extents = {channels, high->count, wide->count};
+    struct nc_extents extents = {g->run, high->count, wide->count};
     const long end = wide->at + (wide->count - 1) * wide->move + (rows - 1) * pace;
     w += high->first * g->weight[0] + wide->first * g->weight[1];
     if (wide->at >= 0 && end <= last) {

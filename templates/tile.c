@@ -9,7 +9,7 @@
 //:param $ROW u/((40+$P-1)/$P)
 //:param $COLUMN u%((40+$P-1)/$P)*$P
 //:param $windows 1       the window of a convolution
-//:param $w$value {{6, 5, 2}, {3, 3}, {3, 2}, {2, 1}, {1, 0}, {1, 2}, {1, 1}, {160, 80, 40}}
+//:param $w$value {{6, 5, 2}, {3, 3}, {3, 2}, {2, 1}, {1, 0}, {1, 2}, {1, 1}, {160, 80, 40}, 2}
 //:param $factors 1       what its call reads besides a
 //:param $g$name b
 //:param $g$index 1

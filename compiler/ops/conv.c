@@ -85,7 +85,9 @@ static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shap
     window.weight[0] = w.dim[1] * cell;
     window.weight[1] = cell;
     window.weight[2] = ld;
-    if (!forward)
+    if (forward)
+        window_join_line(&window);
+    else
         window = window_back(&window, w.dim[2]);
     TileShape tile = image_tile(build, node->shape, width);
     bind_tile(build, node, &tile);

@@ -74,13 +74,14 @@ WindowShape window_of(Shape x, Shape y, const int64_t *kernel, const int64_t *st
         window.dilation[i] = dilation[i];
         window.spread[i] = 1;
     }
+    window.run = window.size[2];
     return window;
 }
 
 WindowShape window_back(const WindowShape *forward, int64_t channels)
 {
     WindowShape window = *forward;
-    window.size[2] = channels;
+    window.size[2] = window.run = channels;
     for (int i = 0; i < 2; i++) {
         window.size[i] = forward->extent[i];
         window.extent[i] = forward->size[i];
@@ -92,6 +93,15 @@ WindowShape window_back(const WindowShape *forward, int64_t channels)
     return window;
 }
 
+void window_join_line(WindowShape *window)
+{
+    int64_t span = (window->extent[1] - 1) * window->stride[1] + window->kernel[1];
+    if (window->before[1] || window->dilation[1] != 1 || span > window->size[1])
+        return;
+    window->run = window->kernel[1] * window->size[2];
+    window->kernel[1] = 1;
+}
+
 void bind_window(KernelBuild *build, const WindowShape *window)
 {
     Str text = str_new(build->arena);
@@ -101,7 +111,7 @@ void bind_window(KernelBuild *build, const WindowShape *window)
                (long long)window->size[2]);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         str_printf(&text, ", {%lld, %lld}", (long long)pairs[i][0], (long long)pairs[i][1]);
-    str_printf(&text, ", {%lld, %lld, %lld}", (long long)window->weight[0],
-               (long long)window->weight[1], (long long)window->weight[2]);
+    str_printf(&text, ", {%lld, %lld, %lld}, %lld", (long long)window->weight[0],
+               (long long)window->weight[1], (long long)window->weight[2], (long long)window->run);
     template_text(add_item(build, "windows"), "value", text.text);
 }

@@ -21,11 +21,14 @@ TileShape image_tile(KernelBuild *build, Shape y, int64_t width);
 /* A window as struct nc_window of the vocabulary has it. `weight` is 0 where there are none. */
 typedef struct {
     int64_t size[3], extent[2], kernel[2], stride[2], before[2], dilation[2], spread[2], weight[3];
+    int64_t run;
 } WindowShape;
 /* What an output of y sees of x; and what a pixel of x sees of dy, walking the window back. */
 WindowShape window_of(Shape x, Shape y, const int64_t *kernel, const int64_t *stride,
                       const int64_t *before, const int64_t *dilation);
 WindowShape window_back(const WindowShape *forward, int64_t channels);
+/* Takes a line of the kernel as one cell, where all its cells are side by side and inside. */
+void window_join_line(WindowShape *window);
 void bind_window(KernelBuild *build, const WindowShape *window);
 
 #endif

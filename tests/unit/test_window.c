@@ -56,8 +56,8 @@ static void (*find(int table, const char *name))(void)
 /* Sizes that fit `kernel`, in which every window sees something. */
 static struct nc_window random_window(int spread, long channels)
 {
-    struct nc_window g = {{0, 0, channels}, {0, 0}, {0, 0}, {0, 0},
-                          {0, 0},           {0, 0}, {0, 0}, {0, 0, 0}};
+    struct nc_window g = {{0, 0, channels}, {0, 0}, {0, 0},    {0, 0},  {0, 0},
+                          {0, 0},           {0, 0}, {0, 0, 0}, channels};
     for (int a = 0; a < 2; a++) {
         g.kernel[a] = 1 + below(4);
         g.dilation[a] = 1 + below(3);
