@@ -34,6 +34,7 @@ struct Chain {
 
 bool is_row_reduction(const Node *node); /* along the last axis, short enough to keep a row */
 bool is_row_shape(Shape shape, Shape domain);
+bool chain_sums(const Chain *chain); /* does it sum tiles of its domain? */
 bool chain_has(const Chain *chain, const Node *node);
 
 typedef enum { ACCESS_FULL, ACCESS_COLUMN, ACCESS_ROW, ACCESS_SCALAR } Access;
@@ -46,6 +47,8 @@ typedef struct {
     const char *columns;       /* C text; a literal where the chain keeps rows in arrays */
     int64_t columns_literal;   /* 0 where it depends on n */
     int64_t pieces;            /* random: rows per sample */
+    int64_t unit;              /* rows of a unit of work; those of a tile where tiles are summed */
+    const char *units;         /* how many of them */
     Access *access;            /* per load */
     const char **offset;       /* per load: start of row r, C text in r; "" where it is 0 */
     const char **store_offset; /* per store */

@@ -252,8 +252,18 @@ static const char *load_offset(Express *x, int i)
     return x->walk.flat ? "first" : x->walk.offset[i];
 }
 
+/* Where the sums of the tile of rows i.. (in a tile) begin */
+static const char *sums_in_tile(Express *x)
+{
+    Shape d = x->chain->domain;
+    return arena_printf(x->arena, "i / %lld * %lld + j", (long long)image_rows(d),
+                        (long long)d.dim[d.rank - 1]);
+}
+
 static const char *store_offset(Express *x, int i)
 {
+    if (x->in_tile && op_of(x->chain->stores[i].node)->tile_sums)
+        return sums_in_tile(x);
     if (x->in_tile)
         return offset_in_tile(x, ACCESS_FULL);
     return x->walk.flat ? "first" : x->walk.store_offset[i];
@@ -291,6 +301,24 @@ static void bind_loads(Express *x)
     for (int i = 0; i < x->chain->stores_count; i++) {
         add_pointer(x, "results", x->store_names[i], x->chain->stores[i].out);
         add_row_pointer(x, x->store_names[i], store_offset(x, i), true);
+    }
+}
+
+/* Sums of a tile start from 0. */
+static void bind_starts(Express *x)
+{
+    template_list(x->bind, "starts");
+    for (int i = 0; i < x->chain->stores_count; i++) {
+        if (!op_of(x->chain->stores[i].node)->tile_sums)
+            continue;
+        TemplateRecord *item = template_item(x->bind, "starts");
+        const char *length = x->in_tile ? template_get_text(x->bind, "LEN") : x->walk.columns;
+        template_text(item, "call",
+                      arena_printf(x->arena, "nc_v_fill(%s + %s, 0, %s)", x->store_names[i],
+                                   store_offset(x, i), length));
+        if (!x->in_tile)
+            template_text(item, "new",
+                          arena_printf(x->arena, "r %% %lld == 0", (long long)x->walk.unit));
     }
 }
 
@@ -359,6 +387,10 @@ static void bind_tile_walk(Express *x)
 static void bind_map_walk(Express *x)
 {
     bool block = x->style.lowering == LOWER_BLOCK;
+    bool one = x->walk.flat || x->walk.unit == 1;
+    long long unit = (long long)x->walk.unit;
+    template_text(x->bind, "FROM", one ? "lo" : arena_printf(x->arena, "lo * %lld", unit));
+    template_text(x->bind, "TO", one ? "hi" : arena_printf(x->arena, "hi * %lld", unit));
     template_int(x->bind, "flat", x->walk.flat);
     template_text(x->bind, "total", x->walk.flat ? x->walk.total : "0");
     template_int(x->bind, "CHUNK", FLAT_CHUNK);
@@ -396,6 +428,7 @@ void express(TemplateRecord *bind, const Kernel *kernel, Style style)
         bind_tile_walk(&x);
     else
         bind_map_walk(&x);
+    bind_starts(&x);
     if (style.lowering == LOWER_INFIX)
         express_infix(&x);
     else

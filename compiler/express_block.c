@@ -197,6 +197,21 @@ static void row_member(Block *b, Value *v)
     release_spread(b, used);
 }
 
+/* Adds a run of cells to the sums of their tile. */
+static void add_to_sums(Block *b, Value *v)
+{
+    bool used[MAX_TEMPS] = {false};
+    const Chain *chain = b->x->chain;
+    const char *addend = operand(b, v->node->in[0], false, used);
+    for (int s = 0; s < chain->stores_count; s++) {
+        if (chain->stores[s].node == v->node)
+            call(b, arena_printf(b->x->arena, "nc_v_accumulate(%s_r + e, %s, len)",
+                                 b->x->store_names[s], addend));
+    }
+    release_operands(b, v);
+    release_spread(b, used);
+}
+
 static void cell_member(Block *b, Value *v)
 {
     Express *x = b->x;
@@ -232,6 +247,8 @@ static void remaining_stores(Block *b)
     for (int s = 0; s < x->chain->stores_count; s++) {
         const Node *node = x->chain->stores[s].node;
         const Value *v = member_value(x, node);
+        if (op_of(node)->tile_sums)
+            continue;
         bool used[MAX_TEMPS] = {false};
         const char *target =
             arena_printf(x->arena, "%s_r%s", x->store_names[s], v && v->row ? "" : " + e");
@@ -252,7 +269,9 @@ void express_block(Express *x)
         template_text(x->bind, "RUN", b.size);
     for (int i = 0; i < x->chain->members_count; i++) {
         b.position = i;
-        if (x->values[i].row)
+        if (op_of(x->values[i].node)->tile_sums)
+            add_to_sums(&b, &x->values[i]);
+        else if (x->values[i].row)
             row_member(&b, &x->values[i]);
         else
             cell_member(&b, &x->values[i]);

@@ -96,6 +96,8 @@ static char *reduction_text(const Express *x, const Node *node)
 
 static void infix_member(Express *x, TemplateRecord *stage, Value *v)
 {
+    if (op_of(v->node)->tile_sums)
+        return;
     if (plays(v->node, ROLE_RANDOM)) {
         const char *len = x->in_tile ? template_get_text(x->bind, "LEN") : x->walk.columns;
         express_array(x, v->name, row_array_size(x));
@@ -142,6 +144,12 @@ static void infix_in_place(Express *x, TemplateRecord *stage)
     }
 }
 
+static const char *addend(const Express *x, const Node *node)
+{
+    Term term = term_of(x, node);
+    return term.prec < 2 ? arena_printf(x->arena, "(%s)", term.text) : term.text;
+}
+
 static void infix_stores(Express *x, TemplateRecord *stage, int number)
 {
     for (int i = 0; i < x->chain->stores_count; i++) {
@@ -153,9 +161,15 @@ static void infix_stores(Express *x, TemplateRecord *stage, int number)
             template_text(item, "target", arena_printf(x->arena, "%s_r[0]", x->store_names[i]));
             template_text(item, "value", v->text);
         }
-        if (at == number)
-            add_statement(stage, arena_printf(x->arena, "%s_r[e]", x->store_names[i]),
-                          v ? v->text : term_of(x, node).text);
+        if (at != number)
+            continue;
+        const char *target = arena_printf(x->arena, "%s_r[e]", x->store_names[i]);
+        const char *value = op_of(node)->tile_sums ? addend(x, node->in[0])
+                            : v                    ? v->text
+                                                   : term_of(x, node).text;
+        if (op_of(node)->tile_sums)
+            value = arena_printf(x->arena, "%s + %s", target, value);
+        add_statement(stage, target, value);
     }
 }
 

@@ -259,7 +259,7 @@ static void finish_map(Fusion *f, Kernel *kernel)
     Walk walk = walk_chain(f->arena, kernel->chain);
     kernel->units =
         walk.flat ? arena_printf(f->arena, "(%s + %d) / %d", walk.total, FLAT_CHUNK - 1, FLAT_CHUNK)
-                  : walk.rows;
+                  : walk.units;
     count_map_work(kernel);
 }
 

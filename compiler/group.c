@@ -76,8 +76,19 @@ static bool has_random(const Group *group)
     return false;
 }
 
+static bool has_sums(const Group *group)
+{
+    for (int i = 0; i < group->members_count; i++) {
+        if (op_of(group->members[i])->tile_sums)
+            return true;
+    }
+    return false;
+}
+
 static bool fits(const Grouping *g, const Group *group, const Node *node)
 {
+    if (plays(node, ROLE_RANDOM) && has_sums(group))
+        return false;
     if (is_row_reduction(node)) {
         return !group->anchor && !group->layout && !has_random(group) &&
                shape_equal(node->in[0]->shape, group->domain);
@@ -281,6 +292,18 @@ static void place_kernel(Grouping *g, const Node *node)
     g->of[node->id] = group;
 }
 
+/* Sums of tiles join the group that computes what they sum, where that walks images row by row. */
+static bool join_sums(Grouping *g, const Node *node)
+{
+    const Node *x = node->in[0];
+    Group *group = g->of[x->id];
+    if (!group || group->layout || has_random(group) || !shape_equal(group->domain, x->shape) ||
+        (group->anchor && !op_of(group->anchor)->image_tile))
+        return false;
+    join(g, group, node);
+    return true;
+}
+
 static void place_output(Grouping *g, const Node *node)
 {
     const Node *base = base_of(node);
@@ -323,7 +346,7 @@ Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *lay
             continue;
         else if (computes(node))
             place_computed(g, node);
-        else if (op_of(node)->class == OP_KERNEL)
+        else if (op_of(node)->class == OP_KERNEL && !(op_of(node)->tile_sums && join_sums(g, node)))
             place_kernel(g, node);
     }
     for (int i = 0; i < graph->updates_count; i++) {

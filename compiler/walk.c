@@ -32,6 +32,15 @@ bool chain_has(const Chain *chain, const Node *node)
     return false;
 }
 
+bool chain_sums(const Chain *chain)
+{
+    for (int i = 0; i < chain->members_count; i++) {
+        if (op_of(chain->members[i])->tile_sums)
+            return true;
+    }
+    return false;
+}
+
 /* k or k * n elements. */
 typedef struct {
     int64_t k;
@@ -191,8 +200,12 @@ static Nest build_nest(Arena *arena, const Chain *chain)
         nest.extent[i] = dim_count(chain->domain.dim[i]);
     for (int i = 0; i < chain->loads_count; i++)
         strides(chain->loads[i].node->shape, chain->domain, nest.stride[i]);
-    for (int i = 0; i < chain->stores_count; i++)
-        strides(chain->stores[i].node->shape, chain->domain, nest.stride[chain->loads_count + i]);
+    for (int i = 0; i < chain->stores_count; i++) {
+        const Node *node = chain->stores[i].node;
+        Shape columns = shape_of(1, &chain->domain.dim[chain->domain.rank - 1]);
+        strides(op_of(node)->tile_sums ? columns : node->shape, chain->domain,
+                nest.stride[chain->loads_count + i]);
+    }
     return nest;
 }
 
@@ -246,7 +259,8 @@ Walk walk_chain(Arena *arena, const Chain *chain)
             arena, chain,
             arena_printf(arena, "%lld", (long long)layout_elements(chain->layout, chain->domain)),
             NULL);
-    bool rows = keeps_rows(chain), random = random_member(chain) != NULL;
+    bool sums = chain_sums(chain), rows = keeps_rows(chain) || sums,
+         random = random_member(chain) != NULL;
     Nest nest = build_nest(arena, chain);
     merge_axes(&nest, rows);
     if (nest.axes <= 1 && !rows && !random) {
@@ -270,8 +284,13 @@ Walk walk_chain(Arena *arena, const Chain *chain)
         walk.access[i] = access_of(&nest, i);
         walk.offset[i] = row_offset(arena, &nest, i);
     }
+    walk.unit = sums ? image_rows(chain->domain) : 1;
+    walk.units = count_text(arena, (Count){count.k / walk.unit, count.n});
     for (int i = 0; i < chain->stores_count; i++)
-        walk.store_offset[i] = row_offset(arena, &nest, chain->loads_count + i);
+        walk.store_offset[i] =
+            op_of(chain->stores[i].node)->tile_sums
+                ? arena_printf(arena, "r / %lld * %lld", (long long)walk.unit, (long long)columns.k)
+                : row_offset(arena, &nest, chain->loads_count + i);
     return walk;
 }
 

@@ -18,6 +18,11 @@
 //:param $flat 1         one run of $total cells in chunks of $CHUNK
 //:param $total {n * 32}
 //:param $CHUNK 32
+//:param $FROM lo        the first row
+//:param $TO hi          behind the last
+//:param $starts 1       sums that start anew
+//:param $z$new r<0
+//:param $z$call nc_v_fill(y,0,0)
 //:param $row_pointers 1 where a row (or chunk) starts
 //:param $p$type {const nc_real}
 //:param $p$name x_r
@@ -48,7 +53,11 @@ static void $name(const void *job, long lo, long hi)
     //: for f in $fills
     $f$call;
     //: end
-    for (long r = lo; r < hi; r++) {
+    for (long r = $FROM; r < $TO; r++) {
+        //: for z in $starts
+        if ($z$new)
+            $z$call;
+        //: end
         //: if $flat
         const long first = r * $CHUNK, total = $total;
         //: end

@@ -31,6 +31,8 @@
 //:param $pad 1          and its padding must be zero
 //:param $RUNS rows      the chain runs once a row, or once over the whole tile
 //:param $LEN cols       cells of a run
+//:param $starts 1       sums of the tile that start
+//:param $z$call nc_v_fill(y,0,0)
 //:param $row_pointers 1
 //:param $p$type nc_real
 //:param $p$name y_r
@@ -81,6 +83,9 @@ static void $name(const void *job, long lo, long hi)
             for (long e = cols; e < $P; e++)
                 c[r * $P + e] = 0;
         }
+        //: end
+        //: for z in $starts
+        $z$call;
         //: end
         for (long r = 0; r < $RUNS; r++) {
             const nc_real *c_r = c + r * $P;

@@ -152,6 +152,7 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
 OP(conv2d) = {CONV(conv2d),
               .doc = "Convolution of x [n, H, W, IC] with w [KH, KW, IC, OC].",
               .epilogue = true,
+              .image_tile = true,
               .panel_inputs = 2,
               .packed_inputs = 2,
               .infer = infer_conv2d,
@@ -159,10 +160,11 @@ OP(conv2d) = {CONV(conv2d),
               .bind = bind_conv2d,
               .sample = "{in: [[n, 6, 5, 2], [3, 2, 2, 3]], strides: [2, 1], padding: [1, 0], "
                         "dilation: [1, 2], extent: [3, 3]}"};
-OP(conv2d_input_grad) = {CONV(conv2d_input_grad), .doc = "Gradient of conv2d for its input.",
-                         .epilogue = true,        .panel_inputs = 2,
-                         .packed_inputs = 2,      .infer = infer_input_grad,
-                         .bind = bind_input_grad, .not_differentiable = true};
+OP(conv2d_input_grad) = {CONV(conv2d_input_grad),   .doc = "Gradient of conv2d for its input.",
+                         .epilogue = true,          .image_tile = true,
+                         .panel_inputs = 2,         .packed_inputs = 2,
+                         .infer = infer_input_grad, .bind = bind_input_grad,
+                         .not_differentiable = true};
 OP(conv2d_kernel_grad) = {CONV(conv2d_kernel_grad), .doc = "Gradient of conv2d for its kernel.",
                           .packed_output = true,    .infer = infer_kernel_grad,
                           .bind = bind_kernel_grad, .not_differentiable = true};

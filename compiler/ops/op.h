@@ -82,9 +82,11 @@ struct Op {
 
     const char *reducer; /* reduction: the vocabulary's function over one row */
 
-    bool epilogue;          /* kernel: an element-wise chain may follow in its tile */
-    bool multiplies;        /* kernel: its work is multiply-adds */
-    unsigned panel_inputs;  /* kernel: bit k: input k is fastest in panels */
+    bool epilogue;         /* kernel: an element-wise chain may follow in its tile */
+    bool multiplies;       /* kernel: its work is multiply-adds */
+    bool image_tile;       /* kernel: its tiles are those of image_rows() */
+    bool tile_sums;        /* kernel: sums of such tiles; joins the chain that computes its input */
+    unsigned panel_inputs; /* kernel: bit k: input k is fastest in panels */
     unsigned packed_inputs; /* kernel: bit k: input k may lie in panels */
     bool packed_output;     /* kernel: so may the output */
 

@@ -72,8 +72,8 @@ static void bind_gradient(KernelBuild *build, const Node *node)
 }
 
 #define POOL(ident, inputs)                                                                        \
-    .name = #ident, .arity = (inputs), .class = OP_KERNEL, .epilogue = true, .attrs = pool_attrs,  \
-    .infer = infer_pool
+    .name = #ident, .arity = (inputs), .class = OP_KERNEL, .epilogue = true, .image_tile = true,   \
+    .attrs = pool_attrs, .infer = infer_pool
 
 OP(max_pool2d) = {POOL(max_pool2d, 1),
                   .doc = "Largest of each window; the gradient goes to the first that holds it.",

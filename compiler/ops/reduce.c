@@ -51,13 +51,26 @@ static void bind_reduce(KernelBuild *build, const Node *node)
     *(shape_has_batch(x) ? &build->kernel->flops : &build->kernel->flops_fixed) = work;
 }
 
+/* Over the pixels of images: tile by tile first, which whatever computes the pixels can do. */
+static Node *sum_tiles(Graph *graph, const Node *y, Node *x)
+{
+    static int64_t leading[] = {0, 1};
+    const AttrValue *axes = attr(y, "axes");
+    AttrValue all = {.list = leading, .count = 2};
+    if (x->shape.rank != 4 || x->shape.dim[0] != BATCH || axes->count != 3 || axes->list[0] != 0 ||
+        axes->list[2] != 2 || x->shape.dim[1] * x->shape.dim[2] % image_rows(x->shape))
+        return NULL;
+    Node *tiles = node_new(graph, OP_tile_sum, 1, &x, NULL);
+    return reshape(graph, node_new(graph, OP_reduce_sum, 1, &tiles, &all), y->shape);
+}
+
 /* A sum of equal numbers, unless their count depends on the batch. */
 static Node *identity_sum(Graph *graph, const Node *y, Node *const *in)
 {
     double value;
     const AttrValue *axes = attr(y, "axes");
     if (!is_constant(in[0], &value))
-        return NULL;
+        return sum_tiles(graph, y, in[0]);
     for (int i = 0; i < axes->count; i++) {
         if (in[0]->shape.dim[axes->list[i]] == BATCH && value != 0)
             return NULL;
@@ -77,6 +90,33 @@ OP(reduce_sum) = {REDUCE(reduce_sum),
                   .packed_inputs = 1,
                   .vjp = {"g + 0 * x"},
                   .sample = "{in: [[n, 3, 5]], axes: [0, 1]}"};
+/* [n, H, W, C] to [n, tiles, C] */
+static Shape infer_tile_sum(const Node *node)
+{
+    Shape x = node->in[0]->shape;
+    return shape_of(3, (int64_t[]){x.dim[0], x.dim[1] * x.dim[2] / image_rows(x), x.dim[3]});
+}
+
+static void bind_tile_sum(KernelBuild *build, const Node *node)
+{
+    Shape x = node->in[0]->shape;
+    bind_template(build, "reduce_columns");
+    bind_int(build, "R", image_rows(x));
+    bind_int(build, "C", x.dim[3]);
+    build->kernel->units =
+        arena_printf(build->arena, "%s * %lld", extent_text(build->arena, node->shape, 0, 2),
+                     (long long)((x.dim[3] + 63) / 64));
+    build->kernel->flops = (double)shape_row(x);
+}
+
+OP(tile_sum) = {.name = "tile_sum",
+                .doc = "Sums over the pixels of each tile of an image.",
+                .arity = 1,
+                .class = OP_KERNEL,
+                .tile_sums = true,
+                .infer = infer_tile_sum,
+                .bind = bind_tile_sum,
+                .not_differentiable = true};
 OP(reduce_max) = {
     REDUCE(reduce_max), .doc = "Largest along axes; the gradient goes to every cell that holds it.",
     .reducer = "nc_maximum", .vjp = {"where(x == y, g, 0)"}, .sample = "{in: [[n, 5]], axes: [1]}"};

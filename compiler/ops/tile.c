@@ -46,19 +46,21 @@ const char *columns_text(const KernelBuild *build, const TileShape *tile)
     return ragged ? "cols" : arena_printf(build->arena, "%lld", (long long)tile->width);
 }
 
-static int64_t tile_rows(Shape y)
+int64_t image_rows(Shape image)
 {
     enum { CELLS = 64 };
-    int64_t height = y.dim[1], width = y.dim[2], lines = CELLS / width;
+    int64_t height = image.dim[1], width = image.dim[2], lines = CELLS / width;
     if (!lines)
         return (width + (width - 1) / CELLS) / ((width - 1) / CELLS + 1);
-    return width * (lines < height ? lines : height);
+    for (lines = lines < height ? lines : height; height % lines;)
+        lines--;
+    return width * lines;
 }
 
 TileShape image_tile(KernelBuild *build, Shape y, int64_t width)
 {
     return (TileShape){.all = extent_text(build->arena, y, 0, 3),
-                       .rows = arena_printf(build->arena, "%lld", (long long)tile_rows(y)),
+                       .rows = arena_printf(build->arena, "%lld", (long long)image_rows(y)),
                        .columns = y.dim[3],
                        .width = width};
 }

@@ -74,6 +74,16 @@ static inline void evaluate_reduce(const Evaluation *e, const Node *node, const 
     }
 }
 
+/* Runs of pixels, summed for each channel. */
+static inline void evaluate_tile_sum(const Evaluation *e, const Node *node, const double *x,
+                                     double *out)
+{
+    Shape in = node->in[0]->shape;
+    int64_t channels = in.dim[3], rows = image_rows(in);
+    for (int64_t i = 0; i < elements(e, in); i++)
+        out[i / channels / rows * channels + i % channels] += x[i];
+}
+
 static inline void evaluate_matmul(const Evaluation *e, const Node *node, double **value,
                                    double *out)
 {
@@ -177,6 +187,8 @@ static inline void evaluate_node(const Evaluation *e, const Node *node, double *
         evaluate_leaf(e, node, out);
     else if (op_of(node)->class == OP_PRIMITIVE)
         evaluate_primitive(e, node, value, out);
+    else if (node->op == OP_tile_sum)
+        evaluate_tile_sum(e, node, x, out);
     else if (op_of(node)->reducer)
         evaluate_reduce(e, node, x, out);
     else if (node->op == OP_matmul || node->op == OP_matmul_tn)
