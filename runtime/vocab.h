@@ -898,23 +898,27 @@ NC_NOINLINE void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a,
     for (long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
         const long done = (rows + parts - 1) / parts;
 #define NC_TILE_CASE(height)                                                                       \
-    if (height <= NC_TILE_ROWS && done == (height))                                                \
-        nc_tile_strips(c, ldc, add, a, as, b, bs, extents, height <= NC_TILE_ROWS ? height : 1,    \
-                       width);
-        NC_TILE_CASE(1)
-        NC_TILE_CASE(2)
-        NC_TILE_CASE(3)
-        NC_TILE_CASE(4)
-        NC_TILE_CASE(5)
-        NC_TILE_CASE(6)
-        NC_TILE_CASE(7)
-        NC_TILE_CASE(8)
-        NC_TILE_CASE(9)
-        NC_TILE_CASE(10)
-        NC_TILE_CASE(11)
-        NC_TILE_CASE(12)
-        NC_TILE_CASE(13)
-        NC_TILE_CASE(14)
+    case height:                                                                                   \
+        if (height <= NC_TILE_ROWS)                                                                \
+            nc_tile_strips(c, ldc, add, a, as, b, bs, extents,                                     \
+                           height <= NC_TILE_ROWS ? height : 1, width);                            \
+        break;
+        switch (done) {
+            NC_TILE_CASE(1)
+            NC_TILE_CASE(2)
+            NC_TILE_CASE(3)
+            NC_TILE_CASE(4)
+            NC_TILE_CASE(5)
+            NC_TILE_CASE(6)
+            NC_TILE_CASE(7)
+            NC_TILE_CASE(8)
+            NC_TILE_CASE(9)
+            NC_TILE_CASE(10)
+            NC_TILE_CASE(11)
+            NC_TILE_CASE(12)
+            NC_TILE_CASE(13)
+            NC_TILE_CASE(14)
+        }
 #undef NC_TILE_CASE
         c += done * ldc;
         a += done * as->row;
@@ -1046,25 +1050,43 @@ NC_NOINLINE void nc_window_tile(nc_real *c, const nc_real *x, const nc_real *w,
  * and cells of the input `line` and `cell` apart. */
 struct nc_view {
     struct nc_taps high, wide;
-    long start, line, cell;
+    long start, line, cell, column, origin;
 };
-NC_STATIC struct nc_view nc_view(const struct nc_window *g, long i)
+NC_STATIC void nc_view_line(struct nc_view *v, const struct nc_window *g, long i)
 {
     const long line = i / g->extent[1], image = line / g->extent[0];
+    v->column = i % g->extent[1];
+    v->high = nc_taps(g, 0, line % g->extent[0]);
+    nc_taps_inside(&v->high, g->size[0]);
+    v->origin = (image * g->size[0] + v->high.at) * g->size[1] * g->size[2];
+    v->line = v->high.move * g->size[1] * g->size[2];
+}
+NC_STATIC void nc_view_column(struct nc_view *v, const struct nc_window *g)
+{
+    v->wide = nc_taps(g, 1, v->column);
+    nc_taps_inside(&v->wide, g->size[1]);
+    v->start = v->origin + v->wide.at * g->size[2];
+    v->cell = v->wide.move * g->size[2];
+}
+NC_STATIC struct nc_view nc_view(const struct nc_window *g, long i)
+{
     struct nc_view v;
-    v.high = nc_taps(g, 0, line % g->extent[0]);
-    v.wide = nc_taps(g, 1, i % g->extent[1]);
-    nc_taps_inside(&v.high, g->size[0]);
-    nc_taps_inside(&v.wide, g->size[1]);
-    v.start = ((image * g->size[0] + v.high.at) * g->size[1] + v.wide.at) * g->size[2];
-    v.line = v.high.move * g->size[1] * g->size[2];
-    v.cell = v.wide.move * g->size[2];
+    nc_view_line(&v, g, i);
+    nc_view_column(&v, g);
     return v;
 }
-/* How many outputs from i on, `most` at most, see all columns of the kernel inside one line */
-NC_STATIC long nc_view_run(const struct nc_window *g, long i, long most)
+/* On to what output i sees, `step` behind the one before */
+NC_STATIC void nc_view_next(struct nc_view *v, const struct nc_window *g, long i, long step)
 {
-    const long o = i % g->extent[1], left = g->extent[1] - o;
+    v->column += step;
+    if (v->column >= g->extent[1])
+        nc_view_line(v, g, i);
+    nc_view_column(v, g);
+}
+/* How many outputs from column o on, `most` at most, see all columns of the kernel inside one line */
+NC_STATIC long nc_view_run(const struct nc_window *g, long o, long most)
+{
+    const long left = g->extent[1] - o;
     const long at = o * g->stride[1] - g->before[1];
     const long end = at + (g->kernel[1] - 1) * g->dilation[1] + (most - 1) * g->stride[1];
     return g->spread[1] == 1 && most <= left && at >= 0 && end < g->size[1] ? most : 1;
@@ -1113,9 +1135,11 @@ NC_INLINE void nc_depthwise_cells(nc_real *c, long ldc, const nc_real *x, const 
 NC_NOINLINE void nc_depthwise_tile(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
                                    const struct nc_window *g, long i, long rows, long cols)
 {
-    for (long r = 0, done; r < rows; r += done) {
-        const struct nc_view v = nc_view(g, i + r);
-        done = rows - r >= 4 ? nc_view_run(g, i + r, 4) : 1;
+    struct nc_view v = nc_view(g, i);
+    for (long r = 0, done = 0; r < rows; r += done) {
+        if (r > 0)
+            nc_view_next(&v, g, i + r, done);
+        done = rows - r >= 4 ? nc_view_run(g, v.column, 4) : 1;
         if (done == 4)
             nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 4, cols);
         else
@@ -1153,8 +1177,10 @@ NC_NOINLINE void nc_depthwise_line(nc_real *d, const nc_real *x, long ldx, const
 NC_NOINLINE void nc_max_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g,
                              long i, long rows, long cols)
 {
+    struct nc_view v = nc_view(g, i);
     for (long r = 0; r < rows; r++, c += ldc) {
-        const struct nc_view v = nc_view(g, i + r);
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
         nc_v_copy(c, x + v.start, cols);
         for (long t = 1; t < v.high.count * v.wide.count; t++) {
             const nc_real *seen =
@@ -1168,8 +1194,10 @@ NC_NOINLINE void nc_max_tile(nc_real *c, long ldc, const nc_real *x, const struc
 NC_NOINLINE void nc_mean_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g,
                               long i, long rows, long cols)
 {
+    struct nc_view v = nc_view(g, i);
     for (long r = 0; r < rows; r++, c += ldc) {
-        const struct nc_view v = nc_view(g, i + r);
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
         const long count = v.high.count * v.wide.count;
         nc_v_copy(c, x + v.start, cols);
         for (long t = 1; t < count; t++)
@@ -1192,8 +1220,10 @@ NC_STATIC long nc_cells_inside(const struct nc_window *g, int axis, long o)
 NC_NOINLINE void nc_mean_grad_tile(nc_real *c, long ldc, const nc_real *dy,
                                    const struct nc_window *g, long i, long rows, long cols)
 {
+    struct nc_view v = nc_view(g, i);
     for (long r = 0; r < rows; r++, c += ldc) {
-        const struct nc_view v = nc_view(g, i + r);
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
         nc_v_fill(c, 0, cols);
         for (long t = 0; t < v.high.count * v.wide.count; t++) {
             const long h = t / v.wide.count, k = t % v.wide.count;
@@ -1233,8 +1263,10 @@ NC_NOINLINE void nc_max_grad_tile(nc_real *c, long ldc, const nc_real *dy, const
 {
     nc_real open[32];
     const long width = g->extent[1], pixels = g->extent[0] * width;
+    struct nc_view v = nc_view(g, i);
     for (long r = 0; r < rows; r++, c += ldc) {
-        const struct nc_view v = nc_view(g, i + r);
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
         const long at[2] = {(i + r) / width % g->extent[0], (i + r) % width};
         nc_v_fill(c, 0, cols);
         for (long t = 0; t < v.high.count * v.wide.count; t++) {

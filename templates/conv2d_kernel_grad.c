@@ -30,14 +30,14 @@ static void $name(const void *job, long lo, long hi)
     nc_real *dw = args->out[0];
     static const struct nc_strides x_step = {1, $SW * $IC, $SH * $W * $IC, $H * $W * $IC};
     static const struct nc_strides dy_step = {0, $OC, $OW * $OC, $OH * $OW * $OC};
-    const long tiles = ($IC + NC_ROWS - 1) / NC_ROWS;
+    const long tiles = ($IC + NC_ROWS - 1) / NC_ROWS, height = ($IC + tiles - 1) / tiles;
     nc_real c[NC_ROWS * $P];
     for (long image = 0; image < args->n; image += $BLOCK) {
         const long images = args->n - image < $BLOCK ? args->n - image : $BLOCK;
         for (long u = lo; u < hi; u++) {
             const long cell = u / tiles % ($KH * $KW), j = u / (tiles * $KH * $KW) * $P;
-            const long i = u % tiles * NC_ROWS, cols = $OC - j < $P ? $OC - j : $P;
-            const long rows = $IC - i < NC_ROWS ? $IC - i : NC_ROWS;
+            const long i = u % tiles * height, cols = $OC - j < $P ? $OC - j : $P;
+            const long rows = $IC - i < height ? $IC - i : height;
             const long top = cell / $KW * $DH - $PH, left = cell % $KW * $DW - $PW;
             const long oh = top < 0 ? (-top + $SH - 1) / $SH : 0;
             const long ow = left < 0 ? (-left + $SW - 1) / $SW : 0;
