@@ -249,8 +249,13 @@ fuzz:
 	   SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-targets
 	@B=build/fuzz SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 
+# Beside PyTorch and ONNX Runtime; bench/README.md tells about ROWS, ROUNDS and SECONDS.
+ROUNDS  ?= 3
+SECONDS ?= 2
+
 bench: all
-	@bench/run.sh
+	@PYTHONDONTWRITEBYTECODE=1 python3 bench/run.py --rows '$(ROWS)' --rounds $(ROUNDS) \
+	   --seconds $(SECONDS)
 
 # ---- for people ---------------------------------------------------------------------------------
 

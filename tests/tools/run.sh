@@ -1,6 +1,7 @@
 #!/bin/bash
 # What stands around the compiler: completion, man page, starter specs, reference, schema,
-# installation, fetching of data. NETCC names the program to test, B the build folder.
+# installation, fetching of data, the table of make bench. NETCC names the program to test, B the
+# build folder.
 set -u
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
@@ -214,6 +215,41 @@ if [ -s "$real/mnist/train-images-idx3-ubyte.gz" ]; then
     check "data that is there" env FAKE=none PATH="$folder/bin:$PATH" tools/fetch-data.sh "$folder/data"
 else
     skip "data that is it" "MNIST is not in $real"
+fi
+
+# ---- bench ----------------------------------------------------------------------------------------
+
+export PYTHONDONTWRITEBYTECODE=1
+if command -v python3 >/dev/null; then
+    python3 bench/report.py tests/tools/measured.json >"$folder/RESULTS.md"
+    says() { # NAME ROW
+        if grep -qF -- "| $2 |" "$folder/RESULTS.md"; then ok "$1"; else fail "$1" "no '$2'"; fi
+    }
+    says "bench misses" "kcnn, batch 100 | 80 | 1,000 | 50 % | 500 | 667 | foreach | 1.50 x | 2 x / 2.6 x | **missed by 25 %** | 50 % | **missed by 23 %**"
+    says "bench meets" "vgg, batch 1 | 1.6 | 20.0 us | 50 % | - | - | 24.0 us | 1.20 x | 1.1 x / 1.25 x | met"
+    says "bench without netcc" "mbv1, batch 1 | - | - | - | 9 ms | frozen | 8 ms | - | 1.15 x / 1.3 x | not measured"
+    says "bench two threads" "train kcnn, batch 100 | 2,000 | 2.00 x | 1.8 x | met | - | 1,333, PyTorch | 1.50 x"
+    says "bench slowest first" "train kcnn, batch 100 | slow | 80 % | 40.0 | 25 % | 50 % of L2"
+    says "bench start" "process start to the end of a run of one step | 30.0 ms | 15 ms | **missed by 100 %** | -"
+    says "bench memory" "peak memory of training beyond the mapped data | 10.0 MB | 20 MB | met | -"
+    check "bench failures" grep -qF 'predict vgg, batch 1, 1 thread: PyTorch: `it broke`' "$folder/RESULTS.md"
+    exits "bench unknown row" 1 "no row 'vg'; there are" python3 bench/run.py --rows vg
+    exits "bench without rounds" 2 "greater than 0" python3 bench/run.py --rounds 0
+else
+    skip "bench" "no python3"
+fi
+python=/usr/bin/python3 # Debian's, which python3-torch belongs to
+if $python -c 'import torch' 2>/dev/null; then
+    PYTHONPATH=bench $python -c 'import networks
+for name in sorted(networks.SHAPES):
+    print(name, sum(p.numel() for p in networks.build(name).parameters()))' >"$folder/torch" 2>&1
+    for spec in bench/specs/*.yaml; do
+        "$netcc" summary "$spec" --json |
+            sed -n 's/.*"name":"\([^"]*\)","layers".*"trainable":\([0-9]*\).*/\1 \2/p'
+    done | sort >"$folder/netcc"
+    check "bench networks are the peers'" diff "$folder/netcc" "$folder/torch"
+else
+    skip "bench networks are the peers'" "no python3-torch"
 fi
 
 echo "tools: $passed passed, $failed failed"

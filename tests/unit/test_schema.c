@@ -247,7 +247,6 @@ static void test_good_specs(void **state)
     check_all("examples/*/*.yaml");
     check_all("tests/golden/*.yaml");
     check_all("tests/e2e/*.yaml");
-    check_all("bench/*.yaml");
     check_all("bench/specs/*.yaml");
 }
 
