@@ -147,6 +147,8 @@ bool read_scaling(Build *build, const Yaml *data)
     build->offset = find_attr(scaling_attrs, values, "offset")->f;
     build->target_scale = find_attr(scaling_attrs, values, "target_scale")->f;
     build->model->one_hot = find_attr(scaling_attrs, values, "one_hot")->i;
+    if (!build->model->inputs_count)
+        return false; /* said already; what follows needs the input's shape */
     return read_channels(build, data, "mean", &build->mean) && read_deviation(build, data) &&
            read_standardise(build, values) && read_split(build, values, data) &&
            read_framing(build, values, data);
