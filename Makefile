@@ -45,7 +45,7 @@ SOURCES_npz := runtime/plugin/npz.c runtime/data/npy.c $(BESIDE)
 LIBS_npz    := -lzip
 ifeq ($(call has,hdf5),1)
 PLUGINS     += h5
-SOURCES_h5  := runtime/plugin/h5.c $(BESIDE)
+SOURCES_h5  := runtime/plugin/h5.c runtime/plugin/h5_write.c $(BESIDE)
 CFLAGS_h5   := $(shell pkg-config --cflags hdf5)
 LIBS_h5     := $(shell pkg-config --libs hdf5)
 endif
@@ -139,11 +139,14 @@ $(B)/netcc: $(B)/compiler/main.o $(OBJECTS)
 	@echo '  LINK $@'
 	$(V)$(CC) $(SAN) $^ $(LDLIBS) -o $@
 
+# A .d file would speak of the last of a plugin's sources only.
+PLUGIN_HEADERS := $(wildcard runtime/*.h runtime/data/*.h)
+
 .SECONDEXPANSION:
-$(PLUGINS:%=$(B)/%.so): $(B)/%.so: $$(SOURCES_$$*) | $(GENERATED)
+$(PLUGINS:%=$(B)/%.so): $(B)/%.so: $$(SOURCES_$$*) $(PLUGIN_HEADERS) | $(GENERATED)
 	@echo '  LINK $@'
 	$(V)$(CC) $(CFLAGS) $(CFLAGS_$*) -shared -fvisibility=hidden -Wl,-Bsymbolic $(SOURCES_$*) \
-	   $(LIBS_$*) -MF $(B)/$*.d -o $@
+	   $(LIBS_$*) -MF /dev/null -o $@
 
 # ---- documentation: all from the records and the option tables ----------------------------------
 

@@ -218,7 +218,7 @@ static int open_mapped(struct nc_h5 *out, const char *file, const char *path, st
     enum { SUPERBLOCK = 48 }; /* bytes: the shortest there is */
     if (out->file_bytes < SUPERBLOCK)
         return nc_fail(err, path, "truncated: too short for an HDF5 file");
-    const struct nc_h5_plugin *plugin = nc_plugin("h5", "HDF5 files need libhdf5", path, err);
+    const struct nc_h5_plugin *plugin = nc_plugin("h5", NC_H5_NEEDS, path, err);
     if (!plugin)
         return -1;
     int fd[2] = {memfd_create("netcc-h5", 0), memfd_create("netcc-h5", 0)};

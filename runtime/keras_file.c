@@ -4,6 +4,7 @@
  * and older wrote layer_3/param_0. Which name and layout that is of ours only the model tells. */
 #include "keras_file.h"
 
+#include "data/h5_plugin.h"
 #include "data/zip.h"
 
 #include <stdio.h>
@@ -50,6 +51,12 @@ int nc_keras_open(struct nc_h5 *out, const char *path, struct nc_error *err)
     if (nc_zip_read(path, "model.weights.h5", &bytes, &size, err) != 0)
         return -1;
     return nc_h5_open_bytes(out, path, bytes, size, err);
+}
+
+int nc_keras_write(const char *path, const struct nc_named *arrays, int count, struct nc_error *err)
+{
+    const struct nc_h5_plugin *plugin = nc_plugin("h5", NC_H5_NEEDS, path, err);
+    return plugin ? plugin->write(path, arrays, count, err) : -1;
 }
 
 const struct nc_h5 *nc_keras_h5(const struct nc_weight_file *file)

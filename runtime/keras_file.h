@@ -7,6 +7,9 @@
 
 /* Opens the file itself or, of a .keras archive, its member model.weights.h5. */
 int nc_keras_open(struct nc_h5 *out, const char *path, struct nc_error *err);
+/* Arrays named LAYER/WEIGHT as a .h5 of weights, which Keras 2 and 3 load. 0, or -1 with err. */
+int nc_keras_write(const char *path, const struct nc_named *arrays, int count,
+                   struct nc_error *err);
 /* What nc_weights_keras has opened. */
 const struct nc_h5 *nc_keras_h5(const struct nc_weight_file *file);
 /* Is it a .keras archive? */

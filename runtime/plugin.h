@@ -7,7 +7,7 @@
 
 #include "data/array.h"
 
-enum { NC_PLUGIN_ABI = 1 };
+enum { NC_PLUGIN_ABI = 2 };
 struct nc_plugin {
     int abi; /* NC_PLUGIN_ABI */
 };

@@ -3,13 +3,15 @@
 
 #include <string.h>
 
+#include "keras_file.h"
 #include "onnx/export.h"
 #include "progress.h"
 #include "weights.h"
 
 static const Option options[] = {
     OPTION_WEIGHTS("the trained weights", true),
-    {"out", 'o', OPTION_TEXT, offsetof(Args, out), "FILE", ".onnx, .safetensors or .npz", 0, true},
+    {"out", 'o', OPTION_TEXT, offsetof(Args, out), "FILE", ".onnx, .h5, .safetensors or .npz", 0,
+     true},
     OPTION_SET,
     OPTION_JSON,
     OPTION_END,
@@ -21,19 +23,27 @@ static const char *extension(const char *path)
     return dot && (!slash || dot > slash) ? dot : "";
 }
 
+static bool ends_in(const char *path, const char *end)
+{
+    size_t a = strlen(path), b = strlen(end);
+    return a >= b && !strcmp(path + a - b, end);
+}
+
 static bool check_format(Job *job, const char *path)
 {
-    static const char *const known[] = {".h5", ".keras"};
+    static const char *const known[] = {".onnx", ".h5", ".safetensors", ".npz"};
     const char *end = extension(path);
-    if (!strcmp(end, ".onnx") || !strcmp(end, ".safetensors") || !strcmp(end, ".npz"))
-        return true;
+    if (ends_in(path, ".weights.h5"))
+        return diag_error(job->diag, (Loc){0},
+                          "%s: Keras takes what ends in .weights.h5 for another layout; end it in "
+                          ".h5 alone",
+                          path);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!strcmp(end, known[i]))
-            return diag_error(job->diag, (Loc){0}, "%s: %s files are not in this build", path,
-                              end + 1);
+            return true;
     }
     return diag_error(job->diag, (Loc){0},
-                      "%s: weights go into .safetensors or .npz, the whole network into .onnx",
+                      "%s: weights go into .h5, .safetensors or .npz, the whole network into .onnx",
                       path);
 }
 
@@ -60,7 +70,9 @@ static int write_weights(Job *job, const char *path, struct nc_error *err)
         return nc_weights_save(job->nc, job->session.weights, path, metadata, 2, err);
     struct nc_named *arrays =
         ARENA_ARRAY(job->arena, struct nc_named, job->nc->parameters_count + 1);
-    return nc_npz_write(path, arrays, collect(job, arrays), err);
+    int count = collect(job, arrays);
+    return !strcmp(extension(path), ".h5") ? nc_keras_write(path, arrays, count, err)
+                                           : nc_npz_write(path, arrays, count, err);
 }
 
 static bool write_onnx(Job *job, const Graph *predict, const char *path)

@@ -434,4 +434,4 @@ static void report(const char *file, const void *image, size_t bytes, int out, i
     fflush(r->out);
 }
 
-const struct nc_h5_plugin nc_plugin_h5 = {{NC_PLUGIN_ABI}, report};
+const struct nc_h5_plugin nc_plugin_h5 = {{NC_PLUGIN_ABI}, report, nc_h5_write};

@@ -18,6 +18,7 @@ mkdir "$HOME"
 cd "$folder" || exit 2
 digits=$root/examples/digits/digits.yaml
 conv=$here/conv.yaml
+mixed=$here/mixed.yaml
 
 # ---- checks ---------------------------------------------------------------------------------------
 
@@ -87,6 +88,7 @@ npy() {
 npy digits.npy '|u1' '70, 28, 28, 1' 1 $((70 * 784)) 256 1
 npy conv.npy '|u1' '21, 8, 8, 1' 1 $((21 * 64)) 256 2
 npy labels.npy '<i4' '21,' 4 21 2 3
+npy mixed.npy '|u1' '21, 6, 4, 1' 1 $((21 * 24)) 4 6
 npy wrong.npy '|u1' '5, 8, 7, 1' 1 280 256 4
 npy bad.npy '<i4' '21,' 4 21 5 5
 
@@ -169,12 +171,39 @@ exits "predict from safetensors" 0 "$netcc" predict "$conv" --weights again.safe
     --input conv.npy -o c.npy
 check "export keeps the bits" cmp a.npy b.npy
 check "both ways" cmp b.npy c.npy
-for end in h5 keras; do
+for end in keras txt; do
     exits "export .$end" 1 "$netcc" export "$conv" --weights $w -o "x.$end"
-    says "export .$end" "x.$end: $end files are not in this build"
+    says "export .$end" \
+        "x.$end: weights go into .h5, .safetensors or .npz, the whole network into .onnx"
 done
-exits "export .txt" 1 "$netcc" export "$conv" --weights $w -o x.txt
-says "export .txt" 'x.txt: weights go into .safetensors or .npz, the whole network into .onnx'
+exits "export .weights.h5" 1 "$netcc" export "$conv" --weights $w -o x.weights.h5
+says "export .weights.h5" 'x.weights.h5: Keras takes what ends in .weights.h5 for another layout'
+mkdir alone
+cp "$netcc" alone/netcc
+exits "export .h5 without its plugin" 1 env NETCC_PLUGINS=/nowhere alone/netcc export "$conv" \
+    --weights $w -o x.h5
+says "export .h5 without its plugin" 'x.h5: HDF5 files need libhdf5 and the plugin h5.so: not found'
+if [ -e "$NETCC_PLUGINS/h5.so" ]; then
+    exits "train a mixed network" 0 env NETCC_DATA=. "$netcc" train "$mixed" --out mixed --backend tcc
+    for spec in "$conv" "$mixed"; do
+        name=$(sed -n 's/^name: //p' "$spec")
+        from=$name/weights.safetensors
+        [ "$spec" = "$mixed" ] || from=$w
+        rm -f back.npz direct.npz
+        exits "export $name.h5" 0 "$netcc" export "$spec" --weights "$from" -o "$name.h5" --json
+        has_fields "$name.h5's event" event weights
+        exits "export from $name.h5" 0 "$netcc" export "$spec" --weights "$name.h5" -o back.npz
+        exits "export not by $name.h5" 0 "$netcc" export "$spec" --weights "$from" -o direct.npz
+        check "$name.h5 keeps the bits" cmp back.npz direct.npz
+    done
+    sleep 1
+    exits "export again" 0 "$netcc" export "$mixed" --weights mixed.h5 -o again.h5
+    check "the same weights make the same .h5" cmp again.h5 mixed.h5
+    exits "export to nowhere" 1 "$netcc" export "$conv" --weights $w -o nowhere/x.h5
+    says "export to nowhere" 'nowhere/x.h5: cannot be written'
+else
+    echo "SKIP export .h5: netcc was built without libhdf5"
+fi
 exits "export of other weights" 1 "$netcc" export "$digits" --weights $w -o x.npz
 exits "export without weights" 2 "$netcc" export "$conv" -o x.npz
 check "refusals leave no file" test ! -e x.keras -a ! -e x.h5 -a ! -e x.txt -a ! -e x.npz
