@@ -43,7 +43,8 @@ def machine(flags):
 class Figures:
     """What was measured of a row"""
 
-    def __init__(self, measured):
+    def __init__(self, measured, peak=None):
+        self.peak = peak  # of one core, GFLOP/s: the machine's best in the whole run
         self.row = Row(**measured["row"])
         self.results = {(r["by"], r["threads"]): r for r in measured["results"]}
         self.failures = measured["failures"]
@@ -75,8 +76,7 @@ class Figures:
 
     def peak_share(self):
         """Of this row's median, not of the mean that netcc gives"""
-        found = self.bench()
-        return self.mflop() * 1e-3 * self.rate("cc") / found["peak_gflops"] if found else None
+        return self.mflop() * 1e-3 * self.rate("cc") / self.peak if self.bench() else None
 
 
 def verdict(value, least, aim):
@@ -195,7 +195,7 @@ def slowest(all_):
         for i, k in enumerate(kernels):
             lines.append([f"{f.row.kind} {title(f.row)}" if i == 0 else "", k["name"],
                           percent_text(k["share"]), f"{k['gflops']:.1f}",
-                          percent_text(k["gflops"] / bench["peak_gflops"]),
+                          percent_text(k["gflops"] / f.peak),
                           f"{percent_text(k['limit_share'])} of {k['bound']}"])
     return table(["one thread, cc", "kernel", "of the time", "GFLOP/s", "of peak", "of its limit"],
                  lines)
@@ -217,11 +217,16 @@ def start(s):
 # ---- the page -----------------------------------------------------------------------------------
 
 
-def peaks(all_):
-    found = sorted(f.bench()["peak_gflops"] for f in all_ if f.bench())
+def peaks(rows):
+    """Of one core, by the rows' own measurements of it"""
+    return [r["peak_gflops"] for row in rows for r in row["results"]
+            if r["by"] == "cc" and r["threads"] == 1]
+
+
+def peak_text(found):
     if not found:
         return "not measured"
-    return f"{found[len(found) // 2]:.0f} GFLOP/s ({found[0]:.0f} to {found[-1]:.0f} over the rows)"
+    return f"{max(found):.0f} GFLOP/s; {min(found):.0f} in the least quiet row"
 
 
 def head(m, all_):
@@ -234,7 +239,7 @@ def head(m, all_):
 {m['seconds']:g} s, {m.get('minutes', 0):.0f} minutes in all; load average {m['load']:.2f} at the start.
 
 - {box['cpu']}, {box['cores']} cores, {box['memory']}{box['guest']}; {isa}
-- peak of one core as netcc measures it: {peaks(all_)}
+- peak of one core as netcc measures it: {peak_text(peaks(m['rows']))}
 - {box['compiler']}: `{box['flags']}`
 - peers: {peers}
 {''.join(f'- {note}' + chr(10) for note in m['notes'])}
@@ -245,7 +250,8 @@ Adam. A peer's setting is the quickest of those that bench/README.md lists. MFLO
 
 
 def markdown(m):
-    all_ = [Figures(r) for r in m["rows"]]
+    peak = max(peaks(m["rows"]), default=None)
+    all_ = [Figures(r, peak) for r in m["rows"]]
     train = [f for f in all_ if f.row.kind == "train"]
     single = [f for f in all_ if f.row.kind == "predict" and f.row.batch == 1]
     batched = [f for f in all_ if f.row.kind == "predict" and f.row.batch > 1]

@@ -61,7 +61,12 @@ def launch(words, threads, **more):
 
 
 def answer(words, threads, **more):
-    return json.loads(launch(words, threads, **more)[0].strip().splitlines()[-1])
+    """What a command says on its last line, in JSON"""
+    output = launch(words, threads, **more)[0]
+    try:
+        return json.loads(output.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        raise Failure(f"{' '.join(words)}: no JSON in '{output[-80:]}'".replace(ROOT + "/", "")) from None
 
 
 # ---- contenders: each gives milliseconds of a call ------------------------------------------------
