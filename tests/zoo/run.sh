@@ -52,6 +52,26 @@ sizes xception 22910480 22855952
 sizes inception_v3 23851784 23817352
 same "every network has its sizes" "$(ls ./*.json | wc -l)" "$(ls "$zoo"/*.yaml | wc -l)"
 
+# ---- on a pretrained backbone ---------------------------------------------------------------------
+
+# What trains are the head's 2048 * 1024 + 1024, 1024 * 512 + 512 and 512 * 2 + 2 numbers.
+transferred() { # NAME PARAMETERS TRAINABLE
+    (ulimit -v 400000 && "$netcc" summary "$root/examples/$1/$1.yaml" --json) >full 2>err
+    sed 's/\[n[^"]*"/"/g' full >out
+    same "$1 parameters" "$(field out parameters)" "$2"
+    same "$1 trainable" "$(field out trainable)" "$3"
+}
+transferred resnet50-finetune 23591810 23538690
+transferred resnet50-head 26211714 2624002
+same "resnet50-head alone" "$(sed -n 's/.*"head":{[^}]*"multiply_adds":\([0-9]*\).*/\1/p' full)" 5770240
+blocks() { # SPEC: from its blocks to its last stage
+    sed -n '/^blocks:/,/conv5_block1/p' "$1"
+}
+for name in resnet50-head resnet50-finetune; do
+    same "$name is the zoo's resnet50" "$(blocks "$root/examples/$name/$name.yaml")" \
+        "$(blocks "$zoo/resnet50.yaml")"
+done
+
 # ---- networks to measure --------------------------------------------------------------------------
 
 measures() { # NETWORK TRAINABLE MULTIPLY-ADDS, as counted in PyTorch
