@@ -3,6 +3,7 @@
  * Requires: a simplified graph. Yields: an Entry whose kernels stand in a valid order, every value
  * that crosses kernels in a buffer of its own. A state's next version is written straight over the
  * old one where no later kernel reads that; else it is copied there at the end. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "fuse.h"
@@ -172,13 +173,14 @@ static bool is_output(const Graph *graph, const Node *base)
     return false;
 }
 
-/* Is the value of `node` needed outside `group`? */
-static bool needed_outside(const Fusion *f, const Group *group, const Node *node)
+/* Is the value of `node` needed in memory: by a group that does not compute it itself? */
+static bool needed_outside(const Fusion *f, const Node *node)
 {
     const Users *users = &f->users[node->id];
     for (int i = 0; i < users->count; i++) {
         const Node *user = users->items[i];
-        if (f->grouping->of[user->id] != group || user == group->anchor)
+        const Group *reader = f->grouping->of[user->id];
+        if (!reader || !group_has(f->grouping, reader, node) || user == reader->anchor)
             return true;
         for (int k = 0; k < user->inputs; k++) {
             if (base_of(user->in[k]) == node && user->in[k] != node)
@@ -213,26 +215,67 @@ static void mark_in_place(Kernel *kernel)
     }
 }
 
+/* Does a member that runs read `node`? */
+static bool read_inside(const Chain *chain, const Node *node)
+{
+    for (int i = 0; i < chain->members_count; i++) {
+        for (int k = 0; k < chain->members[i]->inputs; k++) {
+            if (chain->members[i]->in[k] == node)
+                return true;
+        }
+    }
+    return false;
+}
+
+static int by_falling_id(const void *a, const void *b)
+{
+    const Node *const *x = a, *const *y = b;
+    return (*y)->id - (*x)->id;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return by_falling_id(b, a);
+}
+
+/* The group's members and copies, less those that only other groups want and compute themselves. */
+static void gather_members(Fusion *f, Chain *chain, const Group *group)
+{
+    int count = group->members_count + group->copies_count;
+    const Node **all = ARENA_ARRAY(f->arena, const Node *, count + 1);
+    chain->members = ARENA_ARRAY(f->arena, const Node *, count + 1);
+    for (int i = 0; i < count; i++)
+        all[i] =
+            i < group->members_count ? group->members[i] : group->copies[i - group->members_count];
+    qsort(all, (size_t)count, sizeof *all, by_falling_id);
+    for (int i = 0; i < count; i++) {
+        bool own = f->grouping->of[all[i]->id] == group;
+        if (read_inside(chain, all[i]) || (own && needed_outside(f, all[i])))
+            chain->members[chain->members_count++] = all[i];
+    }
+    qsort(chain->members, (size_t)chain->members_count, sizeof *chain->members, by_id);
+}
+
 static void fill_chain(Fusion *f, Kernel *kernel, const Group *group)
 {
     Chain *chain = kernel->chain;
-    chain->members = group->members;
-    chain->members_count = group->members_count;
-    for (int i = 0; i < group->members_count; i++) {
-        const Node *node = group->members[i];
+    gather_members(f, chain, group);
+    for (int i = 0; i < chain->members_count; i++) {
+        const Node *node = chain->members[i];
         add_node(f, kernel, node);
         for (int k = 0; k < node->inputs; k++) {
             const Node *in = node->in[k];
-            bool inside = f->grouping->of[in->id] == group && in == base_of(in);
+            bool inside = group_has(f->grouping, group, in) && in == base_of(in);
             if (!inside && !is_inline_leaf(base_of(in)))
                 add_load(f, kernel, in);
         }
     }
-    if (chain->tile && needed_outside(f, group, chain->tile))
+    if (chain->tile && needed_outside(f, chain->tile))
         add_store(f, kernel, chain->tile, place_of(f, chain->tile));
-    for (int i = 0; i < group->members_count; i++) {
-        if (needed_outside(f, group, group->members[i]))
-            add_store(f, kernel, group->members[i], place_of(f, group->members[i]));
+    for (int i = 0; i < chain->members_count; i++) {
+        const Node *node = chain->members[i];
+        if (f->grouping->of[node->id] == group && needed_outside(f, node))
+            add_store(f, kernel, node, place_of(f, node));
     }
     for (int i = 0; i < group->wanted_count; i++)
         add_store(f, kernel, group->wanted[i], place_of(f, group->wanted[i]));
@@ -468,6 +511,7 @@ Entry *fuse(Arena *arena, const char *name, const Graph *graph, int params_count
                 .kernels = &entry->kernels,
                 .kernels_count = &entry->kernels_count};
     f.grouping = group_nodes(arena, graph, f.layouts);
+    recompute(f.grouping, f.users);
     place_states(&f);
     place_updates(&f);
     place_outputs(&f);

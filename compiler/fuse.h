@@ -4,12 +4,6 @@
 
 #include "group.h"
 
-/* Who reads a node, itself or through views. */
-typedef struct {
-    const Node **items;
-    int count;
-} Users;
-
 typedef struct {
     Arena *arena;
     Entry *entry;
@@ -34,7 +28,6 @@ void add_node(Fusion *f, Kernel *kernel, const Node *node);
 /* A kernel that copies the value of a node's base from one place to another. */
 void build_copy(Fusion *f, const Node *node, BufferRef from, BufferRef to);
 
-Users *find_users(Arena *arena, const Graph *graph);
 /* The kernels of all groups, appended in order. */
 void fuse_graph(Fusion *f);
 /* fuse_scan.c: a scan as a loop of kernels. */

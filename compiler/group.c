@@ -67,6 +67,17 @@ static bool fits_tile(const Group *group, const Node *node)
     return true;
 }
 
+bool group_has(const Grouping *g, const Group *group, const Node *node)
+{
+    if (g->of[node->id] == group)
+        return true;
+    for (int i = 0; group && i < group->copies_count; i++) {
+        if (group->copies[i] == node)
+            return true;
+    }
+    return false;
+}
+
 static bool has_random(const Group *group)
 {
     for (int i = 0; i < group->members_count; i++) {
@@ -74,6 +85,13 @@ static bool has_random(const Group *group)
             return true;
     }
     return false;
+}
+
+bool group_takes(const Group *group, const Node *node)
+{
+    if (group->layout || has_random(group) || !shape_equal(group->domain, node->shape))
+        return false;
+    return !group->anchor || (op_of(group->anchor)->epilogue && fits_tile(group, node));
 }
 
 static bool has_sums(const Group *group)

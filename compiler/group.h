@@ -13,6 +13,8 @@ struct Group {
     const Layout *layout;
     const Node **members; /* element-wise, reductions, random; sorted by id at the end */
     int members_count;
+    const Node **copies; /* members of earlier groups, computed once more (recompute.c) */
+    int copies_count;
     const Node **wanted; /* leaves to be stored as they are (constants that a kernel reads) */
     int wanted_count;
 };
@@ -35,6 +37,19 @@ const Node *base_of(const Node *node);
 /* Written into expressions, never in memory of its own? */
 bool is_inline_leaf(const Node *node);
 bool group_before(const Group *a, const Group *b);
+/* Is `node` computed in the group, as a member or as a copy? */
+bool group_has(const Grouping *g, const Group *group, const Node *node);
+/* May a copy of an earlier group's `node` join? */
+bool group_takes(const Group *group, const Node *node);
+
+/* Who reads a node, itself or through views. */
+typedef struct {
+    const Node **items;
+    int count;
+} Users;
+Users *find_users(Arena *arena, const Graph *graph);
+/* recompute.c */
+void recompute(Grouping *g, const Users *users);
 Grouping *group_nodes(Arena *arena, const Graph *graph, const Layout *const *layouts);
 
 #endif

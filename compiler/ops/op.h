@@ -71,6 +71,7 @@ struct Op {
     bool impure;     /* never merged with an equal node */
     const AttrDef *attrs;
 
+    bool cheap;        /* primitive: computing it costs less than writing and reading a result */
     const char *infix; /* primitive: C text, arguments as $0 $1 $2; else nc_NAME(...) is called */
     double (*fold)(const double *x); /* primitive: its value for constants */
     /* What y of these inputs is equal to, or NULL. 0 * x is taken as 0, also for x that may be

@@ -119,9 +119,14 @@ static Node *identity_neg(Graph *graph, const Node *y, Node *const *in)
     .name = #ident, .arity = (n), .class = OP_PRIMITIVE, .infer = infer_broadcast,                 \
     .fold = fold_##ident
 
-OP(neg) = {.identity = identity_neg, PRIMITIVE(neg, 1), .doc = "-x", .infix = "-$0", .vjp = {"-g"}};
-OP(abs) = {PRIMITIVE(abs, 1), .doc = "Absolute value.", .vjp = {"g * sign(x)"}};
-OP(sign) = {PRIMITIVE(sign, 1), .doc = "-1, 0 or 1.", .vjp = {"0"}};
+OP(neg) = {.identity = identity_neg,
+           PRIMITIVE(neg, 1),
+           .cheap = true,
+           .doc = "-x",
+           .infix = "-$0",
+           .vjp = {"-g"}};
+OP(abs) = {PRIMITIVE(abs, 1), .cheap = true, .doc = "Absolute value.", .vjp = {"g * sign(x)"}};
+OP(sign) = {PRIMITIVE(sign, 1), .cheap = true, .doc = "-1, 0 or 1.", .vjp = {"0"}};
 OP(sqrt) = {PRIMITIVE(sqrt, 1), .doc = "Square root.", .vjp = {"g * 0.5 / y"},
             .sample = "{in: [[n, 6]], low: 0.3, high: 2}"};
 OP(exp) = {PRIMITIVE(exp, 1), .doc = "e to the x.", .vjp = {"g * y"}};
@@ -139,16 +144,19 @@ OP(sin) = {PRIMITIVE(sin, 1), .doc = "Sine of x in radians.", .vjp = {"g * cos(x
 OP(cos) = {PRIMITIVE(cos, 1), .doc = "Cosine of x in radians.", .vjp = {"-g * sin(x)"}};
 OP(add) = {.identity = identity_add,
            PRIMITIVE(add, 2),
+           .cheap = true,
            .doc = "a + b",
            .infix = "$0 + $1",
            .vjp = {"g", "g"}};
 OP(sub) = {.identity = identity_sub,
            PRIMITIVE(sub, 2),
+           .cheap = true,
            .doc = "a - b",
            .infix = "$0 - $1",
            .vjp = {"g", "-g"}};
 OP(mul) = {.identity = identity_mul,
            PRIMITIVE(mul, 2),
+           .cheap = true,
            .doc = "a * b",
            .infix = "$0 * $1",
            .vjp = {"g * b", "g * a"}};
@@ -160,19 +168,25 @@ OP(div) = {.identity = identity_div,
            .sample = "{in: [[n, 6], [n, 6]], low: 0.5, high: 2}"};
 OP(min) = {.identity = identity_min,
            PRIMITIVE(min, 2),
+           .cheap = true,
            .doc = "The smaller; b where they are equal.",
            .vjp = {"where(a < b, g, 0)", "where(a < b, 0, g)"}};
-OP(max) = {PRIMITIVE(max, 2), .doc = "The larger; b where they are equal.",
+OP(max) = {PRIMITIVE(max, 2), .cheap = true, .doc = "The larger; b where they are equal.",
            .vjp = {"where(b < a, g, 0)", "where(b < a, 0, g)"}};
 OP(pow) = {PRIMITIVE(pow, 2), .doc = "a to the b, for positive a.",
            .vjp = {"g * b * pow(a, b - 1)", "g * y * log(a)"},
            .sample = "{in: [[n, 6], [n, 6]], low: 0.5, high: 2}"};
-OP(lt) = {
-    .identity = identity_lt, PRIMITIVE(lt, 2), .doc = "1 where a < b, else 0.", .vjp = {"0", "0"}};
-OP(le) = {PRIMITIVE(le, 2), .doc = "1 where a <= b, else 0.", .vjp = {"0", "0"}};
-OP(eq) = {PRIMITIVE(eq, 2), .doc = "1 where a == b, else 0.", .vjp = {"0", "0"}};
+OP(lt) = {.identity = identity_lt,
+          PRIMITIVE(lt, 2),
+          .cheap = true,
+          .doc = "1 where a < b, else 0.",
+          .vjp = {"0", "0"}};
+OP(le) = {PRIMITIVE(le, 2), .cheap = true, .doc = "1 where a <= b, else 0.", .vjp = {"0", "0"}};
+OP(eq) = {PRIMITIVE(eq, 2), .cheap = true, .doc = "1 where a == b, else 0.", .vjp = {"0", "0"}};
 OP(where) = {.identity = identity_where,
              PRIMITIVE(where, 3),
+             .cheap = true,
              .doc = "b where a is not 0, else c.",
              .vjp = {"0", "where(a, g, 0)", "where(a, 0, g)"}};
-OP(fma) = {PRIMITIVE(fma, 3), .doc = "a * b + c, rounded once.", .vjp = {"g * b", "g * a", "g"}};
+OP(fma) = {PRIMITIVE(fma, 3), .cheap = true, .doc = "a * b + c, rounded once.",
+           .vjp = {"g * b", "g * a", "g"}};
