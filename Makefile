@@ -98,7 +98,7 @@ $(B)/gen/primitives.h: compiler/ops/primitive.c | $(B)/gen
 	   sed -E 's/.*PRIMITIVE\(([a-z0-9]+), ([0-9])\)/    X(\1, \2) \\/'; echo; } > $@
 
 EMBEDDED := $(sort $(wildcard templates/*.c templates/completion/* templates/man/* templates/schema/* templates/new/*/*)) \
-            runtime/vocab.h runtime/netcc.h runtime/standalone.h
+            runtime/vocab.h $(sort $(wildcard runtime/vocab/*.h)) runtime/netcc.h runtime/standalone.h
 
 $(B)/gen/embedded_data.h: $(EMBEDDED) Makefile | $(B)/gen
 	@for f in $(EMBEDDED); do \

@@ -340,10 +340,7 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
 char *emit_prelude(Arena *arena, EmitTarget target, bool timed)
 {
     Str text = str_new(arena);
-    const char *vocabulary = embedded_text("runtime", "vocab");
-    if (!vocabulary)
-        bug("the vocabulary is not embedded");
-    str_add(&text, vocabulary);
+    str_add(&text, embedded_vocabulary(arena));
     if (target == EMIT_JIT_TCC)
         str_add(&text, nc_native_prototypes());
     TemplateRecord *bind = template_record(arena);

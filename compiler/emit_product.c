@@ -482,7 +482,7 @@ static char *source_text(const Product *p)
     template_text(bind, "name_env", arena_printf(p->arena, "%s_env", p->name));
     Str text = str_new(p->arena);
     template_expand(&text, "product_source", template_source(p->arena, "product_source"), bind);
-    str_add(&text, embedded_text("runtime", "vocab"));
+    str_add(&text, embedded_vocabulary(p->arena));
     TemplateRecord *unit = template_record(p->arena);
     template_int(unit, "own_abi", 0);
     template_int(unit, "timed", 0);

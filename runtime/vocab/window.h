@@ -1,0 +1,343 @@
+/* Windows over images: convolution and pooling. SPDX-License-Identifier: 0BSD */
+
+/* ---- convolution: the tile under a window ------------------------------------------------------ */
+
+/* The kernel's cells that see the input from output position o along an axis: `count` of them from
+ * cell `first` on, `step` apart; the first sees input position `at`, each further one `move` more. */
+struct nc_taps {
+    long first, count, step, at, move;
+};
+NC_STATIC struct nc_taps nc_taps(const struct nc_window *g, int axis, long o)
+{
+    const long dilation = g->dilation[axis], spread = g->spread[axis];
+    struct nc_taps t = {0, g->kernel[axis], 1, o * g->stride[axis] - g->before[axis], dilation};
+    if (spread == 1)
+        return t;
+    t.count = 0;
+    while (t.step * dilation % spread != 0)
+        t.step++;
+    while (t.first < t.step && t.at % spread != 0)
+        t.first++, t.at += dilation;
+    if (t.at % spread != 0)
+        return t;
+    t.at /= spread;
+    t.move = t.step * dilation / spread;
+    if (t.first < g->kernel[axis])
+        t.count = (g->kernel[axis] - t.first + t.step - 1) / t.step;
+    return t;
+}
+/* Leaves out the cells that see nothing of `size` positions. */
+NC_STATIC void nc_taps_inside(struct nc_taps *t, long size)
+{
+    while (t->count > 0 && t->at < 0)
+        t->first += t->step, t->at += t->move, t->count--;
+    while (t->count > 0 && t->at + (t->count - 1) * t->move >= size)
+        t->count--;
+}
+/* `rows` outputs `spread` apart along a line, whose cells along the height are `high`; x is the first
+ * input line they see. Outputs that all cells see whole are one sum; else each column of cells adds to
+ * the outputs it serves, which is the same sum. */
+NC_STATIC void nc_window_part(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                              const struct nc_window *g, const struct nc_taps *high,
+                              const struct nc_taps *wide, long rows, long width)
+{
+    const long channels = g->size[2], last = g->size[1] - 1, pace = g->stride[1];
+    const struct nc_strides as = {pace * channels, 1, high->move * g->size[1] * channels,
+                                  wide->move * channels};
+    const struct nc_strides bs = {0, g->weight[2], high->step * g->weight[0],
+                                  wide->step * g->weight[1]};
+    struct nc_extents extents = {g->run, high->count, wide->count};
+    const long end = wide->at + (wide->count - 1) * wide->move + (rows - 1) * pace;
+    w += high->first * g->weight[0] + wide->first * g->weight[1];
+    if (wide->at >= 0 && end <= last) {
+        nc_tile_sum(c, ldc, 0, x + wide->at * channels, &as, w, &bs, &extents, rows, width);
+        return;
+    }
+    for (long r = 0; r < rows; r++)
+        nc_v_fill(c + r * ldc, 0, width);
+    extents.wide = 1;
+    for (long k = 0; k < wide->count; k++) {
+        const long at = wide->at + k * wide->move;
+        const long from = at < 0 ? (-at + pace - 1) / pace : 0;
+        const long to = at > last                       ? 0
+                        : (last - at) / pace + 1 < rows ? (last - at) / pace + 1
+                                                        : rows;
+        if (from < to)
+            nc_tile_sum(c + from * ldc, ldc, 1, x + (at + from * pace) * channels, &as,
+                        w + k * bs.wide, &bs, &extents, to - from, width);
+    }
+}
+/* `rows` outputs of one line from column `first` on, in parts that the registers hold */
+NC_STATIC void nc_window_line(nc_real *c, const nc_real *x, const nc_real *w,
+                              const struct nc_window *g, long line, long first, long rows,
+                              long width)
+{
+    const long spread = g->spread[1], row = g->size[1] * g->size[2];
+    struct nc_taps high = nc_taps(g, 0, line % g->extent[0]);
+    nc_taps_inside(&high, g->size[0]);
+    x += (line / g->extent[0] * g->size[0] + high.at) * row;
+    for (long phase = 0; phase < spread && phase < rows; phase++) {
+        long o = phase, left = (rows - phase + spread - 1) / spread;
+        for (long parts = (left + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
+            const long height = (left + parts - 1) / parts;
+            const struct nc_taps wide = nc_taps(g, 1, first + o);
+            nc_window_part(c + o * width, spread * width, x, w, g, &high, &wide, height, width);
+            o += height * spread;
+            left -= height;
+        }
+    }
+}
+/* A tile of a convolution of x [n, height, width, channels] with w: c[r] is output i + r of all
+ * outputs in order, `width` channels wide. */
+NC_NOINLINE void nc_window_tile(nc_real *c, const nc_real *x, const nc_real *w,
+                                const struct nc_window *g, long i, long rows, long width)
+{
+    while (rows > 0) {
+        const long line = i / g->extent[1], first = i % g->extent[1];
+        const long done = g->extent[1] - first < rows ? g->extent[1] - first : rows;
+        nc_window_line(c, x, w, g, line, first, done, width);
+        c += done * width;
+        i += done;
+        rows -= done;
+    }
+}
+
+/* ---- windows over each channel alone ----------------------------------------------------------- */
+
+/* What output i of all outputs sees of the input: `high` x `wide` cells, the first at `start`, lines
+ * and cells of the input `line` and `cell` apart. */
+struct nc_view {
+    struct nc_taps high, wide;
+    long start, line, cell, column, origin;
+};
+NC_STATIC void nc_view_line(struct nc_view *v, const struct nc_window *g, long i)
+{
+    const long line = i / g->extent[1], image = line / g->extent[0];
+    v->column = i % g->extent[1];
+    v->high = nc_taps(g, 0, line % g->extent[0]);
+    nc_taps_inside(&v->high, g->size[0]);
+    v->origin = (image * g->size[0] + v->high.at) * g->size[1] * g->size[2];
+    v->line = v->high.move * g->size[1] * g->size[2];
+}
+NC_STATIC void nc_view_column(struct nc_view *v, const struct nc_window *g)
+{
+    v->wide = nc_taps(g, 1, v->column);
+    nc_taps_inside(&v->wide, g->size[1]);
+    v->start = v->origin + v->wide.at * g->size[2];
+    v->cell = v->wide.move * g->size[2];
+}
+NC_STATIC struct nc_view nc_view(const struct nc_window *g, long i)
+{
+    struct nc_view v;
+    nc_view_line(&v, g, i);
+    nc_view_column(&v, g);
+    return v;
+}
+/* On to what output i sees, `step` behind the one before */
+NC_STATIC void nc_view_next(struct nc_view *v, const struct nc_window *g, long i, long step)
+{
+    v->column += step;
+    if (v->column >= g->extent[1])
+        nc_view_line(v, g, i);
+    nc_view_column(v, g);
+}
+/* How many outputs from column o on, `most` at most, see all columns of the kernel inside one line */
+NC_STATIC long nc_view_run(const struct nc_window *g, long o, long most)
+{
+    const long left = g->extent[1] - o;
+    const long at = o * g->stride[1] - g->before[1];
+    const long end = at + (g->kernel[1] - 1) * g->dilation[1] + (most - 1) * g->stride[1];
+    return g->spread[1] == 1 && most <= left && at >= 0 && end < g->size[1] ? most : 1;
+}
+
+/* `pixels` neighbours at once (a literal), so that each weight is read once */
+NC_INLINE void nc_depthwise_cells(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                  const struct nc_window *g, const struct nc_view *v,
+                                  const int pixels, long cols)
+{
+    const long pace = g->stride[1] * g->size[2];
+    const long w_line = v->high.step * g->weight[0], w_cell = v->wide.step * g->weight[1];
+    long e = 0;
+    x += v->start;
+    w += v->high.first * g->weight[0] + v->wide.first * g->weight[1];
+    for (; e + NC_LANES <= cols; e += NC_LANES) {
+        nc_vector acc[4];
+        NC_UNROLL
+        for (int p = 0; p < pixels; p++)
+            acc[p] = nc_vector_splat(0);
+        for (long h = 0; h < v->high.count; h++) {
+            for (long k = 0; k < v->wide.count; k++) {
+                const nc_vector u = nc_vector_load(w + h * w_line + k * w_cell + e);
+                const nc_real *seen = x + h * v->line + k * v->cell + e;
+                NC_UNROLL
+                for (int p = 0; p < pixels; p++)
+                    acc[p] = nc_vector_fma(nc_vector_load(seen + p * pace), u, acc[p]);
+            }
+        }
+        NC_UNROLL
+        for (int p = 0; p < pixels; p++)
+            nc_vector_store(c + p * ldc + e, acc[p]);
+    }
+    for (; e < cols; e++) {
+        for (int p = 0; p < pixels; p++) {
+            nc_real sum = 0;
+            for (long h = 0; h < v->high.count; h++)
+                for (long k = 0; k < v->wide.count; k++)
+                    sum = nc_fma(x[h * v->line + k * v->cell + p * pace + e],
+                                 w[h * w_line + k * w_cell + e], sum);
+            c[p * ldc + e] = sum;
+        }
+    }
+}
+/* Each channel with its own window: x and w begin at the tile's first channel. */
+NC_NOINLINE void nc_depthwise_tile(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                   const struct nc_window *g, long i, long rows, long cols)
+{
+    struct nc_view v = nc_view(g, i);
+    for (long r = 0, done = 0; r < rows; r += done) {
+        if (r > 0)
+            nc_view_next(&v, g, i + r, done);
+        done = rows - r >= 4 ? nc_view_run(g, v.column, 4) : 1;
+        if (done == 4)
+            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 4, cols);
+        else
+            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 1, cols);
+    }
+}
+/* d[e] += the sum over a line's pixels of x[e] * dy[e], each chain in the order of pixels */
+NC_NOINLINE void nc_depthwise_line(nc_real *d, const nc_real *x, long ldx, const nc_real *dy,
+                                   long ldy, long pixels, long cols)
+{
+    long e = 0;
+    for (; e + 4 * NC_LANES <= cols; e += 4 * NC_LANES) {
+        nc_vector acc[4];
+        NC_UNROLL
+        for (int v = 0; v < 4; v++)
+            acc[v] = nc_vector_load(d + e + v * NC_LANES);
+        for (long p = 0; p < pixels; p++) {
+            NC_UNROLL
+            for (int v = 0; v < 4; v++)
+                acc[v] = nc_vector_fma(nc_vector_load(x + p * ldx + e + v * NC_LANES),
+                                       nc_vector_load(dy + p * ldy + e + v * NC_LANES), acc[v]);
+        }
+        NC_UNROLL
+        for (int v = 0; v < 4; v++)
+            nc_vector_store(d + e + v * NC_LANES, acc[v]);
+    }
+    for (long p = 0; p < pixels; p++) {
+        NC_INDEPENDENT
+        for (long l = e; l < cols; l++)
+            d[l] = nc_fma(x[p * ldx + l], dy[p * ldy + l], d[l]);
+    }
+}
+
+/* The largest cell of each window, or the cells' sum; the first of equals is kept, and a NaN. */
+NC_NOINLINE void nc_max_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g,
+                             long i, long rows, long cols)
+{
+    struct nc_view v = nc_view(g, i);
+    for (long r = 0; r < rows; r++, c += ldc) {
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
+        nc_v_copy(c, x + v.start, cols);
+        for (long t = 1; t < v.high.count * v.wide.count; t++) {
+            const nc_real *seen =
+                x + v.start + t / v.wide.count * v.line + t % v.wide.count * v.cell;
+            NC_INDEPENDENT
+            for (long e = 0; e < cols; e++)
+                c[e] = nc_max(c[e], seen[e]);
+        }
+    }
+}
+NC_NOINLINE void nc_mean_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g,
+                              long i, long rows, long cols)
+{
+    struct nc_view v = nc_view(g, i);
+    for (long r = 0; r < rows; r++, c += ldc) {
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
+        const long count = v.high.count * v.wide.count;
+        nc_v_copy(c, x + v.start, cols);
+        for (long t = 1; t < count; t++)
+            nc_v_accumulate(c, x + v.start + t / v.wide.count * v.line + t % v.wide.count * v.cell,
+                            cols);
+        NC_INDEPENDENT
+        for (long e = 0; e < cols; e++)
+            c[e] = c[e] / (nc_real)count;
+    }
+}
+/* The gradients of both run over the pixels of x; g then describes what each pixel sees of dy, whose
+ * windows lie the other way round: cell t of g is cell kernel - 1 - t of the window. */
+NC_STATIC long nc_cells_inside(const struct nc_window *g, int axis, long o)
+{
+    const long kernel = g->kernel[axis],
+               from = o * g->spread[axis] - (kernel - 1 - g->before[axis]);
+    const long to = from + kernel < g->extent[axis] ? from + kernel : g->extent[axis];
+    return to - (from > 0 ? from : 0);
+}
+NC_NOINLINE void nc_mean_grad_tile(nc_real *c, long ldc, const nc_real *dy,
+                                   const struct nc_window *g, long i, long rows, long cols)
+{
+    struct nc_view v = nc_view(g, i);
+    for (long r = 0; r < rows; r++, c += ldc) {
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
+        nc_v_fill(c, 0, cols);
+        for (long t = 0; t < v.high.count * v.wide.count; t++) {
+            const long h = t / v.wide.count, k = t % v.wide.count;
+            const nc_real *seen = dy + v.start + h * v.line + k * v.cell;
+            const nc_real count = (nc_real)(nc_cells_inside(g, 0, v.high.at + h * v.high.move) *
+                                            nc_cells_inside(g, 1, v.wide.at + k * v.wide.move));
+            NC_INDEPENDENT
+            for (long e = 0; e < cols; e++)
+                c[e] += seen[e] / count;
+        }
+    }
+}
+/* open[e] = 1 where pixel (h, w) of `image` is the first of its window to hold y; the window begins at
+ * (top, left) */
+NC_STATIC void nc_first_holder(nc_real *open, const nc_real *image, const nc_real *y,
+                               const struct nc_window *g, const long at[2], const long start[2],
+                               long cols)
+{
+    const long width = g->extent[1], channels = g->size[2];
+    const nc_real *here = image + (at[0] * width + at[1]) * channels;
+    for (long e = 0; e < cols; e++)
+        open[e] = nc_eq(here[e], y[e]);
+    for (long h = start[0] > 0 ? start[0] : 0; h <= at[0]; h++) {
+        const long end = start[1] + g->kernel[1] < width ? start[1] + g->kernel[1] : width;
+        for (long k = start[1] > 0 ? start[1] : 0; k < (h == at[0] ? at[1] : end); k++) {
+            const nc_real *before = image + (h * width + k) * channels;
+            NC_INDEPENDENT
+            for (long e = 0; e < cols; e++)
+                open[e] = nc_eq(before[e], y[e]) != 0 ? 0 : open[e];
+        }
+    }
+}
+/* cols is 32 at most. */
+NC_NOINLINE void nc_max_grad_tile(nc_real *c, long ldc, const nc_real *dy, const nc_real *x,
+                                  const nc_real *y, const struct nc_window *g, long i, long rows,
+                                  long cols)
+{
+    nc_real open[32];
+    const long width = g->extent[1], pixels = g->extent[0] * width;
+    struct nc_view v = nc_view(g, i);
+    for (long r = 0; r < rows; r++, c += ldc) {
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
+        const long at[2] = {(i + r) / width % g->extent[0], (i + r) % width};
+        nc_v_fill(c, 0, cols);
+        for (long t = 0; t < v.high.count * v.wide.count; t++) {
+            const long h = t / v.wide.count, k = t % v.wide.count;
+            const long from = v.start + h * v.line + k * v.cell;
+            const long start[2] = {
+                (v.high.at + h * v.high.move) * g->spread[0] - (g->kernel[0] - 1 - g->before[0]),
+                (v.wide.at + k * v.wide.move) * g->spread[1] - (g->kernel[1] - 1 - g->before[1])};
+            nc_first_holder(open, x + (i + r) / pixels * pixels * g->size[2], y + from, g, at,
+                            start, cols);
+            NC_INDEPENDENT
+            for (long e = 0; e < cols; e++)
+                c[e] += open[e] * dy[from + e];
+        }
+    }
+}
