@@ -164,7 +164,7 @@ Program *compile_model(Model *model, const CompileOptions *options)
     }
     after_graphs(&c, "simplify");
 
-    lay_out_params(arena, model->params, graphs, count);
+    lay_out_params(arena, model->params, graphs, count, program->batch);
     place_params(program);
     dump_layouts(&c);
 

@@ -340,7 +340,10 @@ void express_array(Express *x, const char *name, const char *size)
 /* Cells of an array that holds one row, or one tile. */
 const char *row_array_size(const Express *x)
 {
-    return x->in_tile ? x->contiguous ? "NC_ROWS * 32" : "32" : x->walk.columns;
+    if (!x->in_tile)
+        return x->walk.columns;
+    return arena_printf(x->arena, x->contiguous ? "NC_ROWS * %lld" : "%lld",
+                        (long long)template_get_int(x->bind, "P"));
 }
 
 /* Where random numbers stand in Philox's counter: the sample's row, the element within it. */

@@ -16,6 +16,11 @@ int64_t layout_default_width(int64_t columns)
     return columns <= 16 ? 16 : 32;
 }
 
+int64_t layout_row_width(int64_t columns)
+{
+    return columns >= 128 ? 128 : columns >= 64 ? 64 : layout_default_width(columns);
+}
+
 const Layout *layout_panels(Arena *arena, Shape shape, int64_t width)
 {
     int last = shape.rank - 1;
@@ -228,8 +233,9 @@ static Classes find_classes(const Graph *graph, Arena *arena, bool settled)
 }
 
 /* Panels for every matrix that some graph reads so. */
-static void want_panels(Arena *arena, Param *const *params, const Graph *graph)
+static void want_panels(Arena *arena, Param *const *params, const Graph *graph, int64_t batch)
 {
+    enum { FEW_ROWS = 2 };
     for (int i = 0; i < graph->count; i++) {
         const Node *user = graph->nodes[i];
         for (int k = 0; k < user->inputs; k++) {
@@ -239,10 +245,12 @@ static void want_panels(Arena *arena, Param *const *params, const Graph *graph)
                   (plays(user, ROLE_LOOP) && captured_in_panels(user, k))))
                 continue;
             Param *param = params[node_param(read)->id];
+            int64_t columns = columns_of(read);
+            bool few = read->shape.rank == 2 && batch <= FEW_ROWS;
             if (!param->layout)
                 param->layout =
                     layout_panels(arena, param->shape,
-                                  layout_default_width(param->shape.dim[param->shape.rank - 1]));
+                                  few ? layout_row_width(columns) : layout_default_width(columns));
         }
     }
 }
@@ -278,10 +286,11 @@ static bool give_up_panels(Arena *arena, Param *const *params, const Graph *grap
     return changed;
 }
 
-void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, int graphs_count)
+void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, int graphs_count,
+                    int64_t batch)
 {
     for (int g = 0; g < graphs_count; g++)
-        want_panels(arena, params, graphs[g]);
+        want_panels(arena, params, graphs[g], batch);
     lay_out_slots(params, graphs, graphs_count);
     for (bool changed = true; changed;) {
         changed = false;

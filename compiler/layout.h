@@ -22,7 +22,9 @@ int64_t layout_offset(const Layout *layout, Shape shape, const int64_t *index);
 bool layout_equal(const Layout *a, const Layout *b);
 void layout_print(Str *out, const Layout *layout);
 
-/* The default width for N columns on any ISA. */
+/* The default width for N columns on any ISA; and that of a matrix which few rows meet: wide, for
+ * products of single rows run along the columns. */
 int64_t layout_default_width(int64_t columns);
+int64_t layout_row_width(int64_t columns);
 
 #endif

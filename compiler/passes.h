@@ -25,8 +25,9 @@ Graph *fold(const Graph *graph, bool inference);
 
 /* layout.c: a layout for every node, by id; NULL entries are row-major. */
 const Layout **lay_out(const Graph *graph, Arena *arena);
-/* The layout of parameters, from all graphs that use them. */
-void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, int graphs_count);
+/* The layout of parameters, from all graphs that use them, for `batch` rows at most. */
+void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, int graphs_count,
+                    int64_t batch);
 
 /* fuse.c, schedule.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, and
  * the place of every buffer in the arena block. */

@@ -45,13 +45,42 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, const int add, const nc_real *
             nc_vector_store(c + r * ldc + v * NC_LANES, acc[r][v]);
     }
 }
-/* `width` is a multiple of 16; strips of two vectors, or of one */
+/* One row, eight vectors wide: as many chains as hide the latency of an addition */
+NC_INLINE void nc_tile_row(nc_real *c, const int add, const nc_real *a, const struct nc_strides *as,
+                           const nc_real *b, const struct nc_strides *bs,
+                           const struct nc_extents *extents)
+{
+    const long a_k = as->k, ldb = bs->k, K = extents->k;
+    nc_vector acc[8];
+    NC_UNROLL
+    for (int v = 0; v < 8; v++)
+        acc[v] = add ? nc_vector_load(c + v * NC_LANES) : nc_vector_splat(0);
+    for (long wide = 0; wide < extents->wide; wide++) {
+        for (long high = 0; high < extents->high; high++) {
+            const nc_real *a_line = a + wide * as->wide + high * as->high;
+            const nc_real *b_line = b + wide * bs->wide + high * bs->high;
+            for (long k = 0; k < K; k++) {
+                const nc_vector s = nc_vector_broadcast(a_line + k * a_k);
+                NC_UNROLL
+                for (int v = 0; v < 8; v++)
+                    acc[v] =
+                        nc_vector_fma(s, nc_vector_load(b_line + k * ldb + v * NC_LANES), acc[v]);
+            }
+        }
+    }
+    NC_UNROLL
+    for (int v = 0; v < 8; v++)
+        nc_vector_store(c + v * NC_LANES, acc[v]);
+}
+/* `width` is a multiple of 16; strips of two vectors, or of one; of eight for one row */
 NC_INLINE void nc_tile_strips(nc_real *c, long ldc, const int add, const nc_real *a,
                               const struct nc_strides *as, const nc_real *b,
                               const struct nc_strides *bs, const struct nc_extents *extents,
                               const int rows, long width)
 {
     long j = 0;
+    for (; rows == 1 && j + 8 * NC_LANES <= width; j += 8 * NC_LANES)
+        nc_tile_row(c + j, add, a, as, b + j, bs, extents);
     for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
         nc_tile_part(c + j, ldc, add, a, as, b + j, bs, extents, rows, 2);
     if (16 % (2 * NC_LANES) != 0 && j < width)
@@ -94,7 +123,7 @@ NC_NOINLINE void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a,
     }
 }
 
-/* rows in 1..NC_ROWS, width 16 or 32 (a literal where it is inlined): the whole tile inline, a lower
+/* rows in 1..NC_ROWS, width a multiple of 16 (a literal where it is inlined): the whole tile inline, a lower
  * one out of line */
 NC_INLINE void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
                        const nc_real *b, long ldb, long K, long rows, long width)

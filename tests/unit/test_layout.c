@@ -210,7 +210,7 @@ static void right_operands_lie_in_panels(void **state)
     Node *y = node2(c->graph, OP_add, node2(c->graph, OP_matmul, x, w), b);
     graph_output(c->graph, "y", y, (Loc){0});
     Graph *graph = simplify(c->graph);
-    lay_out_params(c->arena, c->model->params, &graph, 1);
+    lay_out_params(c->arena, c->model->params, &graph, 1, 5);
     const Param *kernel = node_param(w), *bias = node_param(b);
     assert_non_null(kernel->layout);
     assert_int_equal(layout_panel_width(kernel->layout, kernel->shape), 32);

@@ -195,7 +195,7 @@ static void random_training_steps(void **state)
         if (seed % 3)
             add_updates(c, gradient);
         Graph *graph = simplify(expand(c->graph));
-        lay_out_params(c->arena, c->model->params, &graph, 1);
+        lay_out_params(c->arena, c->model->params, &graph, 1, 5);
         planned(c->arena, "random", graph, c->model->params_count, 1 + seed % 5);
         case_free(c);
     }
@@ -330,7 +330,7 @@ static void check_spec(const char *text)
     static const char *const names[] = {"predict", "train", "eval", "grad"};
     for (int i = 0; i < 4; i++)
         graphs[i] = simplify(expand(*slots[i]));
-    lay_out_params(arena, model.params, graphs, 4);
+    lay_out_params(arena, model.params, graphs, 4, 5);
     for (int i = 0; i < 4; i++)
         planned(arena, names[i], graphs[i], model.params_count, model.train_options.batch_size);
     arena_free(arena);
@@ -508,7 +508,7 @@ static void room_is_used_again(void **state)
     }
     graph_output(c->graph, "y", x, (Loc){0});
     Graph *graph = simplify(c->graph);
-    lay_out_params(c->arena, c->model->params, &graph, 1);
+    lay_out_params(c->arena, c->model->params, &graph, 1, 5);
     Entry *entry = planned(c->arena, "chain", graph, c->model->params_count, 10);
     assert_int_equal(entry->arena_elements, 2 * 640 + 32);
     case_free(c);

@@ -431,7 +431,7 @@ static float chain(const float *a, long a_k, const float *b, long ldb, long K, i
 /* One tile in a sea of guards; the bits are those of the plain chain, the value that of doubles. */
 static void check_tile(int t, long rows, long width, long K, int transposed)
 {
-    enum { LDB = 48, LDC = 40, MOST = 80 };
+    enum { LDB = 144, LDC = 136, MOST = 80 };
     static float a[MOST * 16], b[MOST * LDB], c[17 * LDC];
     long a_row = transposed ? 1 : K + 3, a_k = transposed ? 16 : 1;
     for (int i = 0; i < MOST * 16; i++)
@@ -459,7 +459,7 @@ static void test_tile(void **unused)
     (void)unused;
     for (int t = 0; t < tables_count; t++)
         for (long rows = 1; rows <= tables[t]->rows; rows++)
-            for (long width = 16; width <= 32; width += 16)
+            for (long width = 16; width <= 128; width *= 2)
                 for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++)
                     for (int transposed = 0; transposed < 2; transposed++)
                         check_tile(t, rows, width, depths[d], transposed);
