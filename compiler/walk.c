@@ -202,9 +202,10 @@ static Nest build_nest(Arena *arena, const Chain *chain)
         strides(chain->loads[i].node->shape, chain->domain, nest.stride[i]);
     for (int i = 0; i < chain->stores_count; i++) {
         const Node *node = chain->stores[i].node;
-        Shape columns = shape_of(1, &chain->domain.dim[chain->domain.rank - 1]);
-        strides(op_of(node)->tile_sums ? columns : node->shape, chain->domain,
-                nest.stride[chain->loads_count + i]);
+        Shape shape = node->shape;
+        if (op_of(node)->tile_sums)
+            shape = shape_of(1, &chain->domain.dim[chain->domain.rank - 1]);
+        strides(shape, chain->domain, nest.stride[chain->loads_count + i]);
     }
     return nest;
 }

@@ -116,7 +116,8 @@ static const char *add_tensor(Export *e, const char *name, int type, int rank, c
                               const void *data, size_t bytes)
 {
     int64_t *shape = ARENA_ARRAY(e->arena, int64_t, rank + 1);
-    memcpy(shape, dims, sizeof *shape * (size_t)rank);
+    for (int i = 0; i < rank; i++)
+        shape[i] = dims[i];
     struct nc_onnx_tensor tensor = {.name = name,
                                     .type = type,
                                     .rank = (size_t)rank,
@@ -470,22 +471,22 @@ static void attach_window(Export *e, const int64_t *kernel, const int64_t *strid
         attach_ints(e, "dilations", dilation, 2);
 }
 
-/* HWIO to OIHW; a depthwise [H, W, C, M] to [C * M, 1, H, W]. */
+/* HWIO to OIHW; a depthwise [H, W, C] to [C, 1, H, W]. */
 static const char *kernel_tensor(Export *e, const Node *kernel, bool depthwise)
 {
     const int64_t *d = kernel->shape.dim;
     const float *from = item_of(e, kernel)->values;
-    int64_t cells = d[0] * d[1], in = d[2], out = d[3];
+    int64_t cells = d[0] * d[1], in = d[2], out = depthwise ? 1 : d[3];
     float *values = ARENA_ARRAY(e->arena, float, shape_row(kernel->shape) + 1);
     for (int64_t p = 0; p < cells; p++) {
         for (int64_t i = 0; i < in; i++) {
             for (int64_t o = 0; o < out; o++) {
-                int64_t row = depthwise ? i * out + o : o * in + i;
+                int64_t row = depthwise ? i : o * in + i;
                 values[row * cells + p] = from[(p * in + i) * out + o];
             }
         }
     }
-    int64_t dims[4] = {depthwise ? in * out : out, depthwise ? 1 : in, d[0], d[1]};
+    int64_t dims[4] = {depthwise ? in : out, depthwise ? 1 : in, d[0], d[1]};
     const Param *param = node_param(kernel);
     return floats_tensor(e, values, 4, dims, param ? param->name : NULL);
 }
