@@ -236,7 +236,7 @@ $(B)/fuzz/npz: $(B)/runtime/plugin/npz.o
 FUZZ_IMAGE := $(B)/runtime/plugin/png.o $(B)/runtime/plugin/jpeg.o
 $(B)/fuzz/image: FUZZ_EXTRA := $(FUZZ_IMAGE) -lpng -ljpeg
 $(B)/fuzz/image: $(FUZZ_IMAGE)
-$(B)/fuzz/onnx: | $(filter %/onnx.so,$(PLUGINS:%=$(B)/%.so))
+$(B)/fuzz/onnx: | $(B)/netcc $(filter %/onnx.so,$(PLUGINS:%=$(B)/%.so))
 $(B)/fuzz/keras: | $(filter %/h5.so %/npz.so,$(PLUGINS:%=$(B)/%.so))
 
 $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(OBJECTS)
