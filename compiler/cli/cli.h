@@ -28,7 +28,7 @@ typedef struct {
     int64_t seconds;                    /* 0: not given */
     int64_t batch;                      /* 0: not given */
     int64_t task;                       /* of `new` */
-    bool quiet, json, train, predict, resume;
+    bool quiet, json, train, predict, resume, flat;
 } Args;
 
 typedef enum {

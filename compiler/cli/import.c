@@ -13,6 +13,8 @@ static const Option options[] = {
     OPTION_WEIGHTS("the values, where FILE has the architecture only", false),
     {"trained-with", 0, OPTION_TEXT, offsetof(Args, trained_with), "tensorflow|theano",
      "what made a Keras file that does not say", 0, false},
+    {"flat", 0, OPTION_FLAG, offsetof(Args, flat), NULL,
+     "layer by layer: repeated stages do not become blocks", 0, false},
     OPTION_JSON,
     OPTION_END,
 };
@@ -60,7 +62,8 @@ static int run(const Args *args)
                     .path = args->operand,
                     .weights = args->weights,
                     .trained_with = args->trained_with,
-                    .out = args->out};
+                    .out = args->out,
+                    .flat = args->flat};
     bool good = import(&job, &state);
     nc_weight_file_close(&state.file);
     if (state.release)

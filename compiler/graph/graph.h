@@ -139,6 +139,8 @@ char *shape_text(Arena *arena, Shape shape); /* "[n, 28, 28]" */
 
 /* Text form: one node a line. */
 void graph_print(Str *out, const Graph *graph);
+/* The same but for the spec's lines: what two specs have in common. */
+void graph_print_without_places(Str *out, const Graph *graph);
 
 /* Checks every invariant of a graph and ends in bug() naming the pass where one is broken. */
 void graph_verify(const Graph *graph, const char *after);

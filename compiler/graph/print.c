@@ -59,9 +59,9 @@ static void indent(Str *out, int depth)
         str_add(out, "    ");
 }
 
-static void print_graph(Str *out, const Graph *graph, int depth);
+static void print_graph(Str *out, const Graph *graph, int depth, bool places);
 
-static void print_node(Str *out, const Node *node, int depth)
+static void print_node(Str *out, const Node *node, int depth, bool places)
 {
     const Op *op = op_of(node);
     indent(out, depth);
@@ -73,19 +73,19 @@ static void print_node(Str *out, const Node *node, int depth)
     str_printf(out, " : %s", shape_text(out->arena, node->shape));
     if (node->name)
         str_printf(out, "  # %s", node->name);
-    if (node->loc.source)
+    if (places && node->loc.source)
         str_printf(out, " %s:%d", base_name(node->loc.source->name), node->loc.line);
     str_add(out, "\n");
     if (plays(node, ROLE_LOOP)) {
         const Graph *body = attr(node, "body")->ptr;
-        print_graph(out, body, depth + 1);
+        print_graph(out, body, depth + 1, places);
     }
 }
 
-static void print_graph(Str *out, const Graph *graph, int depth)
+static void print_graph(Str *out, const Graph *graph, int depth, bool places)
 {
     for (int i = 0; i < graph->count; i++)
-        print_node(out, graph->nodes[i], depth);
+        print_node(out, graph->nodes[i], depth, places);
     for (int i = 0; i < graph->outputs_count; i++) {
         indent(out, depth);
         str_printf(out, "output %s = %%%d\n", graph->outputs[i].name, graph->outputs[i].node->id);
@@ -94,5 +94,10 @@ static void print_graph(Str *out, const Graph *graph, int depth)
 
 void graph_print(Str *out, const Graph *graph)
 {
-    print_graph(out, graph, 0);
+    print_graph(out, graph, 0, true);
+}
+
+void graph_print_without_places(Str *out, const Graph *graph)
+{
+    print_graph(out, graph, 0, false);
 }

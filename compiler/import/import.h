@@ -47,6 +47,7 @@ struct Import {
     const char *weights;      /* --weights: where the values are if not in FILE; or NULL */
     const char *trained_with; /* --trained-with: what made a file that does not say; or NULL */
     const char *out;          /* the folder to write */
+    bool flat;                /* --flat: no blocks */
     const char *name;         /* of the model, a C identifier */
     Yaml *spec;               /* a map; importers may add `train` to it */
     Yaml *inputs;             /* by name: their sizes */
@@ -84,6 +85,10 @@ bool import_build(Import *import);
 bool import_check(Import *import);
 /* Writes FOLDER/spec.yaml and FOLDER/weights.safetensors of what was checked. */
 bool import_write(Import *import, const char *folder);
+
+/* The layers with repeated stages as uses of blocks, which go into *blocks; the list itself where there
+ * are none. */
+Yaml *import_blocks(Arena *arena, Yaml *flat, Yaml **blocks);
 
 /* ---- for importers ----------------------------------------------------------------------------- */
 

@@ -18,7 +18,7 @@ static bool is_single_input(const Import *import)
 }
 
 /* name, input, layers, outputs; then what the importer added. */
-static const char *spec_text(Import *import)
+static const char *spec_text(Import *import, Yaml *blocks, Yaml *layers)
 {
     Arena *arena = import->arena;
     Yaml *spec = yaml_new_map(arena);
@@ -28,7 +28,9 @@ static const char *spec_text(Import *import)
         yaml_put(arena, spec, "input", import->inputs->pairs[0].value);
     else
         yaml_put(arena, spec, "inputs", import->inputs ? import->inputs : yaml_new_map(arena));
-    yaml_put(arena, spec, "layers", import->layers);
+    if (blocks)
+        yaml_put(arena, spec, "blocks", blocks);
+    yaml_put(arena, spec, "layers", layers);
     if (import->outputs)
         yaml_put(arena, spec, "outputs", import->outputs);
     for (int i = 0; i < import->spec->count; i++)
@@ -91,12 +93,12 @@ static bool check_tensors(Import *import, const Model *model)
 }
 
 /* The model that the text makes, or NULL after errors. */
-static const Model *build_text(Import *import, const char *text)
+static const Model *build_text(Import *import, Diag *diag, const char *text)
 {
     CompileOptions options = {.spec_path =
                                   arena_printf(import->arena, "%s, as spec.yaml", import->path),
                               .spec_text = text};
-    return read_model(import->arena, import->diag, &options);
+    return read_model(import->arena, diag, &options);
 }
 
 /* ---- files ------------------------------------------------------------------------------------- */
@@ -160,10 +162,51 @@ static int write_files(Import *import, const char *text, const char *folder, str
     return nc_file_publish(temporary, spec, result, err);
 }
 
+/* ---- blocks ------------------------------------------------------------------------------------ */
+
+static bool same_graph(Arena *arena, const Graph *a, const Graph *b)
+{
+    Str x = str_new(arena), y = str_new(arena);
+    if (!a || !b)
+        return a == b;
+    graph_print_without_places(&x, a);
+    graph_print_without_places(&y, b);
+    return !strcmp(x.text, y.text);
+}
+
+static bool same_params(const Model *a, const Model *b)
+{
+    bool same = a->params_count == b->params_count;
+    for (int i = 0; same && i < a->params_count; i++) {
+        const Param *x = a->params[i], *y = b->params[i];
+        same = !strcmp(x->name, y->name) && x->role == y->role && x->init.kind == y->init.kind &&
+               x->init.a == y->init.a && x->init.b == y->init.b;
+    }
+    return same;
+}
+
+/* Stages as blocks, where these make the same network to the name. */
+static void take_blocks(Import *import)
+{
+    Yaml *blocks, *layers = import_blocks(import->arena, import->layers, &blocks);
+    if (layers == import->layers)
+        return;
+    const char *text = spec_text(import, blocks, layers);
+    const Model *flat = import->model, *model = build_text(import, diag_new(import->arena), text);
+    if (!model || !same_params(flat, model) ||
+        !same_graph(import->arena, flat->predict, model->predict) ||
+        !same_graph(import->arena, flat->train, model->train))
+        return;
+    import->text = text;
+    import->model = model;
+}
+
 bool import_build(Import *import)
 {
-    import->text = spec_text(import);
-    import->model = build_text(import, import->text);
+    import->text = spec_text(import, NULL, import->layers);
+    import->model = build_text(import, import->diag, import->text);
+    if (import->model && !import->flat)
+        take_blocks(import);
     return import->model != NULL;
 }
 

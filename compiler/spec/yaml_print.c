@@ -20,7 +20,7 @@ static bool is_plain_text(const char *text)
     bool has_letter = false;
     for (const char *at = text; *at; at++) {
         bool space = *at == ' ' && at > text && isalnum((unsigned char)at[-1]) && at[1];
-        if (!isalnum((unsigned char)*at) && !strchr("_./+-", *at) && !space)
+        if (!isalnum((unsigned char)*at) && !strchr("_./+-$", *at) && !space)
             return false;
         has_letter = has_letter || isalnum((unsigned char)*at);
     }

@@ -44,6 +44,34 @@ while IFS=$'\t' read -r file wanted got; do
     esac
 done < <("$here/measure.sh")
 
+# ---- blocks -----------------------------------------------------------------------------------------
+
+# Stages as blocks make the network that layer after layer makes, to the names.
+data=$(realpath -m -- "${NETCC_DATA:-$root/../shared/data}")
+twins=$(mktemp -d) || exit 2
+expanded() { # FOLDER: the graphs, without the lines that they come from
+    "$netcc" dump "$twins/$1/spec.yaml" --after build | sed -E 's/ spec\.yaml:[0-9]+$//'
+}
+for file in mlperf_resnet8_cifar10_keras2.4.h5 mlperf_vww96_mobilenet0.25_keras2.4.h5; do
+    name="$file as blocks"
+    if [ ! -e "$data/weights/keras/$file" ]; then
+        echo "SKIP import/$name: not in ${NETCC_DATA:-../shared/data}"
+    elif ! "$netcc" import "$data/weights/keras/$file" -o "$twins/blocks" >/dev/null ||
+        ! "$netcc" import "$data/weights/keras/$file" --flat -o "$twins/flat" >/dev/null; then
+        fail "$name" "is not imported"
+    elif ! grep -q '^  - stage_1: {' "$twins/blocks/spec.yaml" ||
+        grep -q 'stage_1' "$twins/flat/spec.yaml"; then
+        fail "$name" "has none, or --flat has"
+    elif [ -z "$(expanded flat)" ] || [ "$(expanded blocks)" != "$(expanded flat)" ]; then
+        fail "$name" "is another network"
+    elif ! cmp "$twins/blocks/weights.safetensors" "$twins/flat/weights.safetensors"; then
+        fail "$name" "has other weights"
+    else
+        ok "$name"
+    fi
+done
+rm -rf "$twins"
+
 # ---- broken ones ------------------------------------------------------------------------------------
 
 # shellcheck source=/dev/null
