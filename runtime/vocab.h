@@ -50,8 +50,7 @@ struct nc_window {
     long extent[2]; /* of the output: height, width */
     long kernel[2], stride[2], before[2], dilation[2], spread[2];
     long weight[3]; /* from one line of the kernel, one cell, one channel to the next */
-    long
-        run; /* of channels; or of a kernel's whole line that never leaves the image, as one cell */
+    long run;       /* channels, or a whole line of the kernel taken as one cell */
 };
 
 #if defined(__TINYC__) && !defined(NC_SCALAR) /* natives; those of primitives: native.h */
