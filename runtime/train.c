@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,6 +90,20 @@ static double machine_memory(void)
     return pages > 0 && page > 0 ? (double)pages * (double)page : INFINITY;
 }
 
+/* A large block lies in huge pages where the system has them: a network's weights and tensors are read
+ * from end to end, and small pages cost a look-up each. */
+static void *block_alloc(size_t bytes)
+{
+    enum { HUGE = 2 << 20 };
+    size_t align = bytes >= 2 * (size_t)HUGE ? HUGE : NC_ALIGN;
+    void *block = aligned_alloc(align, (bytes + NC_ALIGN + align - 1) / align * align);
+#ifdef MADV_HUGEPAGE
+    if (block && align == HUGE)
+        madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+    return block;
+}
+
 int nc_session_open(struct nc_session *s, struct nc_model *model, unsigned uses,
                     struct nc_error *err)
 {
@@ -108,7 +123,7 @@ int nc_session_open(struct nc_session *s, struct nc_model *model, unsigned uses,
         return nc_fail(err, NULL, "%.1f GB of memory are needed, and this machine has %.1f GB",
                        (double)bytes / 1e9, machine_memory() / 1e9);
     }
-    s->block = aligned_alloc(NC_ALIGN, bytes + NC_ALIGN);
+    s->block = block_alloc(bytes);
     if (!s->block) {
         nc_session_close(s);
         return nc_fail(err, NULL, "out of memory: %.0f MB are needed", (double)bytes / 1e6);

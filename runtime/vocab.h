@@ -117,6 +117,7 @@ void *memcpy(void *, const void *, unsigned long);
 #endif
 #define NC_MEMCPY __builtin_memcpy
 #define NC_LIKELY(x) __builtin_expect(!!(x), 1)
+#define NC_PREFETCH(p) __builtin_prefetch(p)
 #if !defined(NC_SCALAR) && !defined(NC_DOUBLE) && !(defined(__i386__) && !defined(__SSE__))
 #define NC_VECTORS 1
 #endif
@@ -126,6 +127,7 @@ void *memcpy(void *, const void *, unsigned long);
 #define NC_NOINLINE static inline
 #define NC_MEMCPY memcpy
 #define NC_LIKELY(x) (x)
+#define NC_PREFETCH(p)
 #endif
 
 /* Before a loop: its iterations do not depend on each other (the destination may be a source);

@@ -26,8 +26,10 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, const int add, const nc_real *
             for (long k = 0; k < K; k++) {
                 nc_vector u[2];
                 NC_UNROLL
-                for (int v = 0; v < vectors; v++)
+                for (int v = 0; v < vectors; v++) {
+                    NC_PREFETCH(b_line + (k + 16) * ldb + v * NC_LANES);
                     u[v] = nc_vector_load(b_line + k * ldb + v * NC_LANES);
+                }
                 NC_UNROLL
                 for (int r = 0; r < rows; r++) {
                     nc_vector s = nc_vector_broadcast(a_line + r * a_row + k * a_k);
