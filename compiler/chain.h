@@ -43,7 +43,6 @@ typedef enum { ACCESS_FULL, ACCESS_COLUMN, ACCESS_ROW, ACCESS_SCALAR } Access;
 typedef struct {
     bool flat;
     const char *total;         /* flat: C text */
-    const char *rows;          /* else: number of rows as C text */
     const char *columns;       /* C text; a literal where the chain keeps rows in arrays */
     int64_t columns_literal;   /* 0 where it depends on n */
     int64_t pieces;            /* random: rows per sample */

@@ -233,11 +233,6 @@ static int by_falling_id(const void *a, const void *b)
     return (*y)->id - (*x)->id;
 }
 
-static int by_id(const void *a, const void *b)
-{
-    return by_falling_id(b, a);
-}
-
 /* The group's members and copies, less those that only other groups want and compute themselves. */
 static void gather_members(Fusion *f, Chain *chain, const Group *group)
 {
@@ -253,7 +248,11 @@ static void gather_members(Fusion *f, Chain *chain, const Group *group)
         if (read_inside(chain, all[i]) || (own && needed_outside(f, all[i])))
             chain->members[chain->members_count++] = all[i];
     }
-    qsort(chain->members, (size_t)chain->members_count, sizeof *chain->members, by_id);
+    for (int i = 0, k = chain->members_count - 1; i < k; i++, k--) {
+        const Node *member = chain->members[i];
+        chain->members[i] = chain->members[k];
+        chain->members[k] = member;
+    }
 }
 
 static void fill_chain(Fusion *f, Kernel *kernel, const Group *group)

@@ -274,7 +274,6 @@ Walk walk_chain(Arena *arena, const Chain *chain)
     Count count = {1, false}, columns = nest.extent[nest.axes - 1];
     for (int i = 0; i < nest.axes - 1; i++)
         count = times(count, nest.extent[i]);
-    walk.rows = count_text(arena, count);
     walk.columns = count_text(arena, columns);
     walk.columns_literal = columns.n ? 0 : columns.k;
     walk.pieces = count.k;
