@@ -203,6 +203,7 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(HELPERS) $(OBJECTS)
 
 $(B)/unit/test_image: LIBS_UNIT := -lpng -ljpeg
 $(B)/unit/test_image: $(B)/tests/unit/pictures.o
+$(B)/unit/test_window $(B)/unit/test_winograd: $(B)/tests/unit/native_tables.o
 
 $(B)/tests/unit/test_vocab.o: CFLAGS += -ffp-contract=off
 

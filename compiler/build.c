@@ -11,6 +11,12 @@
 const char *const top_keys[] = {"name",   "input",      "inputs", "outputs", "blocks",
                                 "layers", "pretrained", "train",  "data",    NULL};
 
+const AttrDef top_attrs[] = {
+    {"numerics", ATTR_CHOICE, "fast",
+     "whether convolutions may be computed in quicker ways (Winograd's) whose sums round otherwise",
+     0, 0, "fast|strict"},
+    ATTRS_END};
+
 /* clang-format off */
 static const char *const c_keywords[] = {
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
@@ -147,7 +153,9 @@ const Param *model_memory(const Model *model)
 static bool read_top(Build *build)
 {
     const Yaml *spec = build->model->spec;
-    bool ok = check_keys(build->diag, spec, "key", top_keys);
+    AttrValue *values;
+    bool ok = read_attrs(build->diag, "the spec", spec->loc, top_attrs, top_keys, spec, &values);
+    build->model->strict = ok && !strcmp(find_attr(top_attrs, values, "numerics")->s, "strict");
     return read_name(build, yaml_get(spec, "name")) && ok;
 }
 

@@ -231,6 +231,7 @@ bool bind_images(Build *build);
 extern const AttrDef train_attrs[], stopping_attrs[], checkpoint_attrs[];
 extern const AttrDef scaling_attrs[], csv_attrs[], digits_attrs[], spiral_attrs[];
 extern const char *const top_keys[];
+extern const AttrDef top_attrs[];
 extern const char *const pretrained_keys[];
 extern const char *const layer_own_keys[];
 extern const char *const block_keys[];

@@ -7,8 +7,8 @@
 #include "passes.h"
 #include "train.h"
 
-const char *const pass_names[] = {"build", "autodiff", "expand", "fold", "simplify", "layout",
-                                  "fuse",  "schedule", "plan",   "emit", NULL};
+const char *const pass_names[] = {"build",  "autodiff", "expand",   "fold", "select", "simplify",
+                                  "layout", "fuse",     "schedule", "plan", "emit",   NULL};
 
 typedef struct {
     const CompileOptions *options;
@@ -157,6 +157,12 @@ Program *compile_model(Model *model, const CompileOptions *options)
             *graph = fold(*graph, *graph == model->predict);
     }
     after_graphs(&c, "fold");
+    for (int i = 0; i < 4; i++) {
+        Graph **graph = graph_slot(model, i);
+        if (*graph && !model->strict)
+            *graph = select_algorithms(*graph);
+    }
+    after_graphs(&c, "select");
     for (int i = 0; i < 4; i++) {
         Graph **graph = graph_slot(model, i);
         if (*graph)

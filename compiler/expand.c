@@ -62,6 +62,18 @@ static Node *expand_deep(Graph *graph, const Node *node, Node *const *in)
     return copy[root->id];
 }
 
+typedef struct {
+    bool (*wants)(const Node *node); /* NULL: nothing stays */
+} Kept;
+
+static Node *expand_composite(Graph *graph, const Node *node, Node *const *in, const void *context)
+{
+    const Kept *kept = context;
+    if (op_of(node)->class != OP_COMPOSITE || (kept->wants && kept->wants(node)))
+        return NULL;
+    return expand_deep(graph, node, in);
+}
+
 Graph *expand(const Graph *old)
 {
     return expand_but(old, NULL);
@@ -69,28 +81,5 @@ Graph *expand(const Graph *old)
 
 Graph *expand_but(const Graph *old, bool (*keep)(const Node *node))
 {
-    Graph *graph = graph_new(old->arena);
-    Node **copy = ARENA_ARRAY(old->arena, Node *, old->count + 1);
-    for (int i = 0; i < old->count; i++) {
-        const Node *node = old->nodes[i];
-        Node **in = ARENA_ARRAY(old->arena, Node *, node->inputs + 1);
-        for (int k = 0; k < node->inputs; k++)
-            in[k] = copy[node->in[k]->id];
-        graph->layer = node->name;
-        graph->loc = node->loc;
-        if (op_of(node)->class == OP_COMPOSITE && !(keep && keep(node))) {
-            copy[i] = expand_deep(graph, node, in);
-        } else if (op_of(node)->class == OP_STATE) {
-            copy[i] = update_param(graph, node_param(node), in[0]);
-        } else {
-            copy[i] = node_new(graph, node->op, node->inputs, in, node->attr);
-            if (plays(node, ROLE_LOOP))
-                copy[i]->attr[0].ptr = expand_but(node->attr[0].ptr, keep);
-        }
-    }
-    for (int i = 0; i < old->outputs_count; i++) {
-        Output output = old->outputs[i];
-        graph_output(graph, output.name, copy[output.node->id], output.loc);
-    }
-    return graph;
+    return graph_rewrite(old, expand_composite, &(Kept){keep});
 }

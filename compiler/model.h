@@ -146,6 +146,8 @@ struct Model {
     bool thawed;     /* everything trains, whatever the spec says: for comparisons */
     int64_t epoch;   /* whose network this is, where train.unfreeze changes it; 0: the first */
     const char *name;
+    bool
+        strict; /* `numerics: strict`: sums are those of the ops' definitions, whatever is quicker */
 
     Port *inputs, *outputs, *targets; /* targets: one per output with a loss */
     int inputs_count, outputs_count, targets_count;

@@ -23,6 +23,9 @@ Graph *simplify(const Graph *graph);
 /* `inference`: no parameter changes while the graph is in use. */
 Graph *fold(const Graph *graph, bool inference);
 
+/* select.c */
+Graph *select_algorithms(const Graph *graph);
+
 /* layout.c: a layout for every node, by id; NULL entries are row-major. */
 const Layout **lay_out(const Graph *graph, Arena *arena);
 /* The layout of parameters, from all graphs that use them, for `batch` rows at most. */

@@ -261,7 +261,7 @@ static void add_builtins(const Schema *schema)
 
 /* ---- sections ---------------------------------------------------------------------------------- */
 
-const Section sections[] = {{"", NULL, top_keys},
+const Section sections[] = {{"", top_attrs, top_keys},
                             {"pretrained", NULL, pretrained_keys},
                             {"block", NULL, block_keys},
                             {"any_layer", NULL, layer_own_keys},

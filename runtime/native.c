@@ -40,6 +40,13 @@ static const struct nc_native_symbol symbols[] = {
     {"nc_mean_tile", FUNCTION(nc_mean_tile)},
     {"nc_max_grad_tile", FUNCTION(nc_max_grad_tile)},
     {"nc_mean_grad_tile", FUNCTION(nc_mean_grad_tile)},
+    {"nc_winograd_input", FUNCTION(nc_winograd_input)},
+    {"nc_winograd_kernel", FUNCTION(nc_winograd_kernel)},
+    {"nc_winograd_product", FUNCTION(nc_winograd_product)},
+    {"nc_winograd_output", FUNCTION(nc_winograd_output)},
+    {"nc_winograd_output_grad", FUNCTION(nc_winograd_output_grad)},
+    {"nc_winograd_product_tn", FUNCTION(nc_winograd_product_tn)},
+    {"nc_winograd_kernel_grad", FUNCTION(nc_winograd_kernel_grad)},
     {"nc_transpose", FUNCTION(nc_transpose)},
     {"nc_column_sum", FUNCTION(nc_column_sum)},
 };

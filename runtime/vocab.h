@@ -52,6 +52,16 @@ struct nc_window {
     long weight[3]; /* from one line of the kernel, one cell, one channel to the next */
     long run;       /* channels, or a whole line of the kernel taken as one cell */
 };
+/* A convolution of 3 x 3 by Winograd's transforms, in tiles of `tile` x `tile` outputs. Transformed tiles lie
+ * together in groups of `lines` lines of tiles of an image. */
+struct nc_winograd {
+    long size[3], extent[2];     /* of the input: height, width, channels; of the output */
+    long before[2];              /* padding */
+    long tiles[2], lines, tile;  /* tiles along the height and the width */
+    long filters, panels, width; /* output channels, in panels of `width` */
+    long weight[2];              /* from one row of the kernel to the next, from one panel */
+    long flip;                   /* the kernel is turned by half */
+};
 
 #if defined(__TINYC__) && !defined(NC_SCALAR) /* natives; those of primitives: native.h */
 
@@ -85,6 +95,18 @@ void nc_max_grad_tile(nc_real *c, long ldc, const nc_real *dy, const nc_real *x,
                       const struct nc_window *g, long i, long rows, long cols);
 void nc_mean_grad_tile(nc_real *c, long ldc, const nc_real *dy, const struct nc_window *g, long i,
                        long rows, long cols);
+void nc_winograd_input(nc_real *v, const nc_real *x, const struct nc_winograd *g, long strip);
+void nc_winograd_kernel(nc_real *u, const nc_real *w, const struct nc_winograd *g, long unit);
+void nc_winograd_product(nc_real *y, const nc_real *v, const nc_real *u,
+                         const struct nc_winograd *g, long n, long unit);
+void nc_winograd_output(nc_real *c, const nc_real *v, const struct nc_winograd *g, long i,
+                        long rows, long j);
+void nc_winograd_output_grad(nc_real *v, const nc_real *dy, const struct nc_winograd *g,
+                             long strip);
+void nc_winograd_product_tn(nc_real *du, const nc_real *v, const nc_real *z,
+                            const struct nc_winograd *g, long n, int add, long unit);
+void nc_winograd_kernel_grad(nc_real *dw, const nc_real *du, const struct nc_winograd *g,
+                             long unit);
 void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows, long cols);
 void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, long cols);
 
@@ -162,6 +184,7 @@ void *memcpy(void *, const void *, unsigned long);
 #include "vocab/vectors.h"
 #include "vocab/tile.h"
 #include "vocab/window.h"
+#include "vocab/winograd.h"
 
 #endif /* natives */
 #endif /* NC_VOCAB_H */

@@ -8,7 +8,9 @@
 //:param $P 32            columns of a tile
 //:param $ROW u/((40+$P-1)/$P)
 //:param $COLUMN u%((40+$P-1)/$P)*$P
-//:param $windows 1       the window of a convolution
+//:param $constants 1     what its call is told, such as the window of a convolution
+//:param $w$type nc_window
+//:param $w$name window
 //:param $w$value {{6, 5, 2}, {3, 3}, {3, 2}, {2, 1}, {1, 0}, {1, 2}, {1, 1}, {160, 80, 40}, 2}
 //:param $factors 1       what its call reads besides a
 //:param $g$name b
@@ -67,8 +69,8 @@ static void $name(const void *job, long lo, long hi)
     //: for f in $fills
     $f$call;
     //: end
-    //: for w in $windows
-    static const struct nc_window window = {$w$value};
+    //: for w in $constants
+    static const struct $w$type $w$name = {$w$value};
     //: end
     nc_real c[$R * $P];
     for (long u = lo; u < hi; u++) {

@@ -202,3 +202,37 @@ void graph_output(Graph *graph, const char *name, Node *node, Loc loc)
     Output output = {.name = name, .node = node, .loc = loc};
     ARENA_PUSH(graph->arena, graph->outputs, graph->outputs_count, output);
 }
+
+static Node *copy_node(Graph *graph, const Node *node, Node *const *in, Rewrite *rewrite,
+                       const void *context)
+{
+    Node *copy = rewrite(graph, node, in, context);
+    if (copy)
+        return copy;
+    if (op_of(node)->class == OP_STATE)
+        return update_param(graph, node_param(node), in[0]);
+    copy = node_new(graph, node->op, node->inputs, in, node->attr);
+    if (plays(node, ROLE_LOOP))
+        copy->attr[0].ptr = graph_rewrite(node->attr[0].ptr, rewrite, context);
+    return copy;
+}
+
+Graph *graph_rewrite(const Graph *old, Rewrite *rewrite, const void *context)
+{
+    Graph *graph = graph_new(old->arena);
+    Node **copy = ARENA_ARRAY(old->arena, Node *, old->count + 1);
+    for (int i = 0; i < old->count; i++) {
+        const Node *node = old->nodes[i];
+        Node **in = ARENA_ARRAY(old->arena, Node *, node->inputs + 1);
+        for (int k = 0; k < node->inputs; k++)
+            in[k] = copy[node->in[k]->id];
+        graph->layer = node->name;
+        graph->loc = node->loc;
+        copy[i] = copy_node(graph, node, in, rewrite, context);
+    }
+    for (int i = 0; i < old->outputs_count; i++) {
+        Output output = old->outputs[i];
+        graph_output(graph, output.name, copy[output.node->id], output.loc);
+    }
+    return graph;
+}

@@ -126,6 +126,10 @@ Node *transpose(Graph *graph, Node *x, const int *perm);
 int64_t image_rows(Shape image);
 Node *matrix_transpose(Graph *graph, Node *x); /* the last two axes swapped */
 void graph_output(Graph *graph, const char *name, Node *node, Loc loc);
+/* A new graph that has what `rewrite` says in place of each node, whose inputs are `in` there; NULL: the
+ * same node. Bodies of loops likewise. */
+typedef Node *Rewrite(Graph *graph, const Node *node, Node *const *in, const void *context);
+Graph *graph_rewrite(const Graph *old, Rewrite *rewrite, const void *context);
 
 /* Shapes. The batch dimension counts as an opaque extent that equals only itself. */
 Shape shape_of(int rank, const int64_t *dims);

@@ -4,6 +4,7 @@
 #include "layout.h"
 #include "ops/infer.h"
 #include "ops/tile.h"
+#include "ops/winograd.h"
 #include "program.h"
 
 static const AttrDef conv_attrs[] = {{"strides", ATTR_INTS, NULL, "", 0, 0, NULL},
@@ -157,14 +158,22 @@ OP(conv2d) = {CONV(conv2d),
               .packed_inputs = 2,
               .infer = infer_conv2d,
               .gradient = gradient_conv2d,
+              .select = winograd_conv2d,
               .bind = bind_conv2d,
               .sample = "{in: [[n, 6, 5, 2], [3, 2, 2, 3]], strides: [2, 1], padding: [1, 0], "
                         "dilation: [1, 2], extent: [3, 3]}"};
-OP(conv2d_input_grad) = {CONV(conv2d_input_grad),   .doc = "Gradient of conv2d for its input.",
-                         .epilogue = true,          .image_tile = true,
-                         .panel_inputs = 2,         .packed_inputs = 2,
-                         .infer = infer_input_grad, .bind = bind_input_grad,
+OP(conv2d_input_grad) = {CONV(conv2d_input_grad),
+                         .doc = "Gradient of conv2d for its input.",
+                         .epilogue = true,
+                         .image_tile = true,
+                         .panel_inputs = 2,
+                         .packed_inputs = 2,
+                         .infer = infer_input_grad,
+                         .bind = bind_input_grad,
+                         .select = winograd_input_grad,
                          .not_differentiable = true};
-OP(conv2d_kernel_grad) = {CONV(conv2d_kernel_grad), .doc = "Gradient of conv2d for its kernel.",
-                          .packed_output = true,    .infer = infer_kernel_grad,
-                          .bind = bind_kernel_grad, .not_differentiable = true};
+OP(conv2d_kernel_grad) = {
+    CONV(conv2d_kernel_grad),      .doc = "Gradient of conv2d for its kernel.",
+    .packed_output = true,         .infer = infer_kernel_grad,
+    .bind = bind_kernel_grad,      .not_differentiable = true,
+    .select = winograd_kernel_grad};

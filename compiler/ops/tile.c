@@ -23,7 +23,7 @@ void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile)
     bind_int(build, "P", tile->width);
     bind_text(build, "ROW", row);
     bind_text(build, "COLUMN", column);
-    template_list(build->kernel->bind, "windows");
+    template_list(build->kernel->bind, "constants");
     template_list(build->kernel->bind, "products");
     template_list(build->kernel->bind, "factors");
     for (int i = 1; i < node->inputs; i++) {
@@ -33,6 +33,14 @@ void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile)
     }
     build->kernel->units = arena_printf(build->arena, "(%s + %s - 1) / %s * %lld", tile->all,
                                         tile->rows, tile->rows, (long long)panels);
+}
+
+void bind_constant(KernelBuild *build, const char *type, const char *name, const char *value)
+{
+    TemplateRecord *item = add_item(build, "constants");
+    template_text(item, "type", type);
+    template_text(item, "name", name);
+    template_text(item, "value", value);
 }
 
 void bind_product(KernelBuild *build, const char *call)
@@ -115,5 +123,5 @@ void bind_window(KernelBuild *build, const WindowShape *window)
         str_printf(&text, ", {%lld, %lld}", (long long)pairs[i][0], (long long)pairs[i][1]);
     str_printf(&text, ", {%lld, %lld, %lld}, %lld", (long long)window->weight[0],
                (long long)window->weight[1], (long long)window->weight[2], (long long)window->run);
-    template_text(add_item(build, "windows"), "value", text.text);
+    bind_constant(build, "nc_window", "window", text.text);
 }

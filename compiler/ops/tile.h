@@ -12,6 +12,8 @@ typedef struct {
 } TileShape;
 void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile);
 void bind_product(KernelBuild *build, const char *call);
+/* A struct that the call is told by its name */
+void bind_constant(KernelBuild *build, const char *type, const char *name, const char *value);
 /* How many columns a tile has: its width, or `cols` where the last is narrower */
 const char *columns_text(const KernelBuild *build, const TileShape *tile);
 

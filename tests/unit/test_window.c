@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "native.h"
+#include "native_tables.h"
 #include "vocab.h"
 
 enum { MOST = 1 << 16, ROUNDS = 300, LDC = 32 };
@@ -25,33 +25,8 @@ typedef void pool_tile(float *, long, const float *, const struct nc_window *, l
 typedef void pool_grad_tile(float *, long, const float *, const float *, const float *,
                             const struct nc_window *, long, long, long);
 
-static const struct nc_native *tables[3];
-static int tables_count;
-static unsigned seed = 1;
 static float x[MOST], w[MOST], y[MOST], dy[MOST];
 static float got[64 * LDC], first[64 * LDC];
-
-static long below(long most)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (long)(seed >> 8) % most;
-}
-
-static void fill(float *to, long count, int coarse)
-{
-    for (long i = 0; i < count; i++)
-        to[i] = coarse ? (float)below(5) : (float)below(2001) / 1000 - 1;
-}
-
-static void (*find(int table, const char *name))(void)
-{
-    for (int i = 0; i < tables[table]->count; i++) {
-        if (!strcmp(tables[table]->symbols[i].name, name))
-            return tables[table]->symbols[i].function;
-    }
-    fail_msg("no native %s", name);
-    return NULL;
-}
 
 /* Sizes that fit `kernel`, in which every window sees something. */
 static struct nc_window random_window(int spread, long channels)
@@ -99,8 +74,7 @@ static void compare(int table, const double *want, long rows, long cols, const c
             if (fabs(got[r * LDC + e] - want[r * LDC + e]) > 2e-4)
                 fail_msg("%s, %s: [%ld][%ld] is %g, not %g", tables[table]->name, name, r, e,
                          (double)got[r * LDC + e], want[r * LDC + e]);
-            if (strcmp(tables[table]->name, "sse2") != 0 && table > 0 &&
-                strcmp(tables[table - 1]->name, "sse2") != 0)
+            if (same_bits_as_before(table))
                 assert_memory_equal(&got[r * LDC + e], &first[r * LDC + e], sizeof(float));
         }
     }
@@ -135,7 +109,7 @@ static void convolves(void **unused)
         for (int t = 0; t < tables_count; t++) {
             memset(got, 0, sizeof got);
             float tile[64 * 32];
-            ((window_tile *)find(t, "nc_window_tile"))(tile, x, w, &g, i, rows, width);
+            ((window_tile *)find_native(t, "nc_window_tile"))(tile, x, w, &g, i, rows, width);
             for (long r = 0; r < rows; r++)
                 memcpy(got + r * LDC, tile + r * width, (size_t)width * sizeof(float));
             compare(t, want, rows, width, "nc_window_tile");
@@ -164,8 +138,8 @@ static void convolves_channels(void **unused)
         }
         for (int t = 0; t < tables_count; t++) {
             memset(got, 0, sizeof got);
-            ((depthwise_tile *)find(t, "nc_depthwise_tile"))(got, LDC, x + j, w + j, &g, i, rows,
-                                                             cols);
+            ((depthwise_tile *)find_native(t, "nc_depthwise_tile"))(got, LDC, x + j, w + j, &g, i,
+                                                                    rows, cols);
             compare(t, want, rows, cols, "nc_depthwise_tile");
         }
     }
@@ -227,11 +201,11 @@ static void pools(void **unused)
                 most[c] = (double)x[largest(&g, i + c / LDC, e) * channels + e];
         }
         for (int t = 0; t < tables_count; t++) {
-            ((pool_tile *)find(t, "nc_max_tile"))(got, LDC, x, &g, i, rows, cols);
+            ((pool_tile *)find_native(t, "nc_max_tile"))(got, LDC, x, &g, i, rows, cols);
             compare(t, most, rows, cols, "nc_max_tile");
         }
         for (int t = 0; t < tables_count; t++) {
-            ((pool_tile *)find(t, "nc_mean_tile"))(got, LDC, x, &g, i, rows, cols);
+            ((pool_tile *)find_native(t, "nc_mean_tile"))(got, LDC, x, &g, i, rows, cols);
             compare(t, mean, rows, cols, "nc_mean_tile");
         }
     }
@@ -275,11 +249,12 @@ static void pools_back(void **unused)
             }
         }
         for (int t = 0; t < tables_count; t++) {
-            ((pool_grad_tile *)find(t, "nc_max_grad_tile"))(got, LDC, dy, x, y, &b, i, rows, cols);
+            ((pool_grad_tile *)find_native(t, "nc_max_grad_tile"))(got, LDC, dy, x, y, &b, i, rows,
+                                                                   cols);
             compare(t, most, rows, cols, "nc_max_grad_tile");
         }
         for (int t = 0; t < tables_count; t++) {
-            ((pool_tile *)find(t, "nc_mean_grad_tile"))(got, LDC, dy, &b, i, rows, cols);
+            ((pool_tile *)find_native(t, "nc_mean_grad_tile"))(got, LDC, dy, &b, i, rows, cols);
             compare(t, mean, rows, cols, "nc_mean_grad_tile");
         }
     }
@@ -287,15 +262,7 @@ static void pools_back(void **unused)
 
 static int setup(void **unused)
 {
-    static const char *const names[] = {"sse2", "avx2", "avx512"};
-    (void)unused;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct nc_native *table = nc_native_find(names[i]);
-        if (table)
-            tables[tables_count++] = table;
-    }
-    if (!tables_count)
-        tables[tables_count++] = nc_native_select();
+    find_tables(unused);
     fill(x, MOST, 0);
     fill(w, MOST, 0);
     fill(dy, MOST, 0);

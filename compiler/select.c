@@ -1,0 +1,19 @@
+/* select: how each node is computed, where there are several ways.
+ *
+ * Requires: no composites. Asks the records for a quicker way than their own kernel, from shapes alone, so
+ * that every tier, machine and number of threads takes the same one. Such a way rounds otherwise:
+ * `numerics: strict` leaves this pass out. Keeps: outputs and updates. Breaks: node identity (a new
+ * graph). */
+#include "ops/op.h"
+#include "passes.h"
+
+static Node *select_way(Graph *graph, const Node *node, Node *const *in, const void *context)
+{
+    (void)context;
+    return op_of(node)->select ? op_of(node)->select(graph, node, in) : NULL;
+}
+
+Graph *select_algorithms(const Graph *graph)
+{
+    return graph_rewrite(graph, select_way, NULL);
+}
