@@ -8,9 +8,10 @@ import re
 import subprocess
 import sys
 
-from rows import (AIM_OF_PEAK, START_MS, TCC_OF_CC, TRAINING_MB, Row, scaling_target, title)
+from rows import (AIM_OF_PEAK, KANN_LEAST, START_MS, TCC_OF_CC, TRAINING_MB, Row, scaling_target, title)
 
 SLOWEST = 3  # kernels of a row
+FRAMEWORKS = ("PyTorch", "ONNX Runtime")  # the peers that a row's targets are ratios to
 
 
 # ---- the machine --------------------------------------------------------------------------------
@@ -62,9 +63,9 @@ class Figures:
         mine, others = self.ms(by, threads), self.ms(other, other_threads or threads)
         return others / mine if mine and others else None
 
-    def best_peer(self, threads=1):
+    def best_peer(self, threads=1, among=FRAMEWORKS):
         times = {by: r["ms"] for (by, count), r in self.results.items()
-                 if count == threads and by not in ("cc", "tcc")}
+                 if count == threads and by in among}
         return min(times, key=times.get) if times else None
 
     def bench(self, threads=1):
@@ -146,18 +147,30 @@ def row_verdict(f):
     return "aim met" if found == "met" and aim_by_peak else found
 
 
+def beside_kann(f):
+    kann, ratio = f.results.get(("kann", 1)), f.ratio("cc", "kann")
+    if not kann:
+        return [""] * 4
+    return [rate_text(f.rate("kann")), kann["form"], times_text(ratio),
+            verdict(ratio, KANN_LEAST, None)]
+
+
 def training(all_):
     lines = []
+    kann = any(f.ms("kann") for f in all_)
     for f in all_:
         torch, share = f.results.get(("PyTorch", 1)), f.ratio("tcc", "cc")
         lines.append([title(f.row), mflop_text(f), rate_text(f.rate("cc")),
                       percent_text(f.peak_share()), rate_text(f.rate("tcc")),
                       rate_text(f.rate("PyTorch")), torch["form"] if torch else "-",
                       times_text(f.ratio("cc", "PyTorch")), target_text(f), row_verdict(f),
-                      percent_text(share), verdict(share, TCC_OF_CC, None)])
+                      percent_text(share), verdict(share, TCC_OF_CC, None),
+                      *(beside_kann(f) if kann else [])])
     return table(["samples/s", "MFLOP", "cc", "of peak", "tcc", "PyTorch", "its setting",
                   "cc / PyTorch", "at least / aim", "verdict", "tcc / cc",
-                  f"at least {100 * TCC_OF_CC:.0f} %"], lines)
+                  f"at least {100 * TCC_OF_CC:.0f} %",
+                  *(["kann", "its flags", "cc / kann", f"at least {KANN_LEAST:g} x"] if kann else [])],
+                 lines)
 
 
 def prediction(all_):
@@ -177,7 +190,7 @@ def two_threads(all_):
     lines = []
     for f in all_:
         gain, target = f.ratio("cc", "cc", 2, 1), scaling_target(f.row, f.mflop())
-        peer = f.best_peer(2)
+        peer = f.best_peer(2, (*FRAMEWORKS, "kann"))
         lines.append([f"{f.row.kind} {title(f.row)}", rate_text(f.rate("cc", 2)), times_text(gain),
                       f"{target:g} x" if target else "none", verdict(gain, target, None),
                       times_text(f.ratio("tcc", "tcc", 2, 1)),

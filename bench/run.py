@@ -157,21 +157,73 @@ class Onnx:
         return answer(self.script("predict", path, threads, seconds, *dimensions), threads)["all"], {}
 
 
+class Kann:
+    """The C library kann, compiled from the folder that KANN names, its products by OpenBLAS"""
+
+    name = "kann"
+    flags = ["-O2", "-O3 -march=native -ffast-math"]
+
+    def __init__(self, folder):
+        self.folder = os.path.abspath(folder)
+        header = report.first_match(os.path.join(self.folder, "kann.h"), r'KANN_VERSION "(.*)"')
+        self.version, self.blas = header + " with OpenBLAS", True
+        try:
+            self.programs = self.compile_all(["-DHAVE_CBLAS"], ["-lopenblas"])
+        except Failure:
+            self.version, self.blas = header + " without OpenBLAS", False
+            self.programs = self.compile_all([], [])
+        self.best = {}  # threads: (flags, OpenBLAS's choice of processor)
+
+    def compile_all(self, defines, libraries):
+        sources = [os.path.join(HERE, "kann_peer.c"),
+                   *(os.path.join(self.folder, name) for name in ("kann.c", "kautodiff.c"))]
+        programs = {}
+        for i, flags in enumerate(self.flags):
+            programs[flags] = os.path.join(WORK, f"kann_peer{i}")
+            launch(["cc", *flags.split(), "-w", "-DHAVE_PTHREAD", *defines, "-I" + self.folder, *sources,
+                    "-o", programs[flags], *libraries, "-lpthread", "-lm"], 1)
+        return programs
+
+    def runs(self, row):
+        return (row.kind, row.network) == ("train", "mlp128")
+
+    def call(self, row, threads, seconds, flags, core):
+        more = {"OPENBLAS_NUM_THREADS": "1", **({"OPENBLAS_CORETYPE": core} if core else {})}
+        return answer([self.programs[flags], str(row.batch), str(threads), str(seconds)], threads,
+                      **more)["ms"]
+
+    def measure(self, row, threads, seconds):
+        if threads not in self.best:
+            cores = ["", "SkylakeX"] if self.blas and "avx512f" in report.cpu_flags() else [""]
+            tried = {(flags, core): self.call(row, threads, TRIAL * seconds, flags, core)
+                     for flags in self.flags for core in cores}
+            self.best[threads] = min(tried, key=tried.get)
+        flags, core = self.best[threads]
+        return self.call(row, threads, seconds, flags, core), {"form": f"{flags} {core}".strip()}
+
+
 def peers():
     """Those that are installed, and a line on each that is not."""
     found, notes = [], []
     try:
         found.append(Torch())
-    except (Failure, OSError):
-        return [], ["PyTorch is not installed (Debian: python3-torch): no peer at all"]
-    if not found[0].blas:
-        notes.append("no libopenblas0-openmp: PyTorch's products on two threads are by the library's "
-                     "default, which is slower (OPENBLAS_OPENMP=folder names one that is unpacked)")
-    try:
+        if not found[0].blas:
+            notes.append("no libopenblas0-openmp: PyTorch's products on two threads are by the "
+                         "library's default, which is slower (OPENBLAS_OPENMP=folder names one that "
+                         "is unpacked)")
         found.append(Onnx())
     except (Failure, OSError):
         notes.append("onnxruntime-node is not installed in bench/node_modules or NODE_PATH: "
-                     "prediction is compared with PyTorch alone")
+                     "prediction is compared with PyTorch alone" if found else
+                     "PyTorch is not installed (Debian: python3-torch): no peer but kann")
+    try:
+        found.append(Kann(os.environ["KANN"]))
+        if not found[-1].blas:
+            notes.append("no libopenblas-dev: kann's products are by its own loops, which are slower")
+    except KeyError:
+        notes.append("KANN names no folder of kann's sources: mlp128 is not compared with it")
+    except (Failure, OSError) as why:
+        notes.append(f"kann in KANN does not compile: {why}")
     return found, notes
 
 

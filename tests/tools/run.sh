@@ -226,6 +226,8 @@ if command -v python3 >/dev/null; then
         if grep -qF -- "| $2 |" "$folder/RESULTS.md"; then ok "$1"; else fail "$1" "no '$2'"; fi
     }
     says "bench misses" "kcnn, batch 100 | 80 | 1,000 | 50 % | 500 | 667 | foreach | 1.50 x | 2 x / 2.6 x | **missed by 25 %** | 50 % | **missed by 23 %**"
+    says "bench beside kann" "mlp128, batch 128 | 0.312 | 256,000 | 50 % | - | 64,000 | plain | 4.00 x | 3 x / 4 x | aim met | - | not measured | 213,333 | -O2 | 1.20 x | **missed by 33 %**"
+    says "bench two threads beside kann" "train mlp128, batch 128 | 512,000 | 2.00 x | 1.6 x | met | - | 256,000, kann | 2.00 x"
     says "bench meets" "vgg, batch 1 | 1.6 | 20.0 us | 50 % | - | - | 24.0 us | 1.20 x | 1.1 x / 1.25 x | met"
     says "bench without netcc" "mbv1, batch 1 | - | - | - | 9 ms | frozen | 8 ms | - | 1.15 x / 1.3 x | not measured"
     says "bench two threads" "train kcnn, batch 100 | 2,000 | 2.00 x | 1.8 x | met | - | 1,333, PyTorch | 1.50 x"
