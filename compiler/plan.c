@@ -1,14 +1,21 @@
 /* plan memory: where each buffer lies in the entry's one block.
  *
  * Requires: the final order of kernels. Decides: offsets, so that no two buffers that live at once
- * overlap; largest first, each at the lowest place that is free for its whole life. Everything in a
- * loop lives as long as the loop. */
+ * overlap; largest first, each at the lowest place that is free for its whole life. Where that needs
+ * more than what lives at once, the buffer that ends highest is placed earlier, and all once more.
+ * Everything in a loop lives as long as the loop. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "group.h"
 #include "passes.h"
 
-enum { ALIGN = NC_ALIGN / 4, SLACK = 32 }; /* elements; a tile may read SLACK behind its operand */
+enum {
+    ALIGN = NC_ALIGN / 4, /* elements */
+    SLACK = 32,           /* a tile may read so many behind its operand */
+    ROUNDS = 16,
+    CLOSE = 64 /* a block within 1 / CLOSE of what lives at once is good enough */
+};
 
 static void touch(Buffer *buffer, int position)
 {
@@ -27,77 +34,140 @@ static void touch_kernel(const Kernel *kernel, int position)
         touch_kernel(kernel->body[i], position);
 }
 
-static int64_t size_of(const Buffer *buffer, int64_t batch)
+/* A buffer as the planner moves it */
+typedef struct {
+    Buffer *buffer;
+    int64_t size, offset;
+} Piece;
+
+static bool has_place(const Buffer *buffer)
 {
-    int64_t size = buffer->elements * (buffer->batched ? batch : 1);
-    return (size + ALIGN - 1) / ALIGN * ALIGN;
+    return buffer->kind == BUFFER_ARENA && buffer->first >= 0;
 }
 
-static bool overlap_in_time(const Buffer *a, const Buffer *b)
+/* The entry's buffers in the block; returns how many. */
+static int gather_pieces(const Entry *entry, int64_t batch, Piece *pieces)
 {
-    return a->first <= b->last && b->first <= a->last;
+    int count = 0;
+    for (int i = 0; i < entry->buffers_count; i++) {
+        Buffer *b = entry->buffers[i];
+        int64_t size = b->elements * (b->batched ? batch : 1);
+        if (has_place(b))
+            pieces[count++] = (Piece){b, (size + ALIGN - 1) / ALIGN * ALIGN, b->offset};
+    }
+    return count;
 }
 
-static int64_t sort_batch(const Buffer *buffer)
+static bool overlap_in_time(const Piece *a, const Piece *b)
 {
-    return buffer->elements * (buffer->batched ? 1024 : 1);
+    return a->buffer->first <= b->buffer->last && b->buffer->first <= a->buffer->last;
+}
+
+/* The largest sum of pieces that live at once: no block is smaller. */
+static int64_t most_alive(const Piece *pieces, int count, int64_t *change, int kernels)
+{
+    int64_t alive = 0, most = 0;
+    memset(change, 0, sizeof *change * (size_t)(kernels + 1));
+    for (int i = 0; i < count; i++) {
+        change[pieces[i].buffer->first] += pieces[i].size;
+        change[pieces[i].buffer->last + 1] -= pieces[i].size;
+    }
+    for (int i = 0; i < kernels; i++) {
+        alive += change[i];
+        most = alive > most ? alive : most;
+    }
+    return most;
 }
 
 static int larger_first(const void *a, const void *b)
 {
-    const Buffer *x = *(Buffer *const *)a, *y = *(Buffer *const *)b;
-    if (sort_batch(x) != sort_batch(y))
-        return sort_batch(x) < sort_batch(y) ? 1 : -1;
-    return x->id - y->id;
+    const Piece *x = a, *y = b;
+    if (x->size != y->size)
+        return x->size < y->size ? 1 : -1;
+    return x->buffer->id - y->buffer->id;
 }
 
-/* The lowest offset at which `buffer` meets none of the placed ones, which are sorted by offset. */
-static int64_t lowest_place(const Buffer *buffer, Buffer *const *placed, int count, int64_t batch)
+/* The lowest offset at which `piece` meets none of the placed ones, which are sorted by offset. */
+static int64_t lowest_place(const Piece *piece, const Piece *placed, int count)
 {
-    int64_t offset = 0, size = size_of(buffer, batch);
+    int64_t offset = 0;
     for (int i = 0; i < count; i++) {
-        if (!overlap_in_time(buffer, placed[i]))
+        if (!overlap_in_time(piece, &placed[i]))
             continue;
-        if (placed[i]->offset >= offset + size)
+        if (placed[i].offset >= offset + piece->size)
             break;
-        int64_t end = placed[i]->offset + size_of(placed[i], batch);
+        int64_t end = placed[i].offset + placed[i].size;
         if (end > offset)
             offset = end;
     }
     return offset;
 }
 
-static void insert_by_offset(Buffer **placed, int count, Buffer *buffer)
+static void insert_by_offset(Piece *placed, int count, const Piece *piece)
 {
     int at = count;
-    for (; at > 0 && placed[at - 1]->offset > buffer->offset; at--)
+    for (; at > 0 && placed[at - 1].offset > piece->offset; at--)
         placed[at] = placed[at - 1];
-    placed[at] = buffer;
+    placed[at] = *piece;
+}
+
+/* Places the pieces in their order; returns which one ends highest. */
+static int place_all(Piece *pieces, Piece *placed, int count)
+{
+    int highest = 0;
+    for (int i = 0; i < count; i++) {
+        pieces[i].offset = lowest_place(&pieces[i], placed, i);
+        insert_by_offset(placed, i, &pieces[i]);
+        if (pieces[i].offset + pieces[i].size > pieces[highest].offset + pieces[highest].size)
+            highest = i;
+    }
+    return highest;
+}
+
+static void keep_places(const Piece *pieces, int count)
+{
+    for (int i = 0; i < count; i++)
+        pieces[i].buffer->offset = pieces[i].offset;
+}
+
+static void move_to_half(Piece *pieces, int from)
+{
+    Piece piece = pieces[from];
+    int to = from / 2;
+    memmove(&pieces[to + 1], &pieces[to], sizeof *pieces * (size_t)(from - to));
+    pieces[to] = piece;
+}
+
+/* Returns the size of the block. */
+static int64_t place(Piece *pieces, int count, int64_t least)
+{
+    int64_t best = INT64_MAX;
+    for (int round = 0; round < ROUNDS && count && best > least + least / CLOSE; round++) {
+        int highest = place_all(pieces, pieces + count, count);
+        int64_t end = pieces[highest].offset + pieces[highest].size;
+        if (end < best) {
+            best = end;
+            keep_places(pieces, count);
+        }
+        move_to_half(pieces, highest);
+    }
+    return count ? best : 0;
 }
 
 void plan(Entry *entry, int64_t batch)
 {
     for (int i = 0; i < entry->kernels_count; i++)
         touch_kernel(entry->kernels[i], i);
-    Buffer **order = malloc(2 * sizeof *order * (size_t)(entry->buffers_count + 1));
-    if (!order)
+    Piece *pieces = malloc(2 * sizeof *pieces * (size_t)(entry->buffers_count + 1));
+    int64_t *change = malloc(sizeof *change * (size_t)(entry->kernels_count + 1));
+    if (!pieces || !change)
         bug("out of memory");
-    Buffer **placed = order + entry->buffers_count;
-    int count = 0;
-    for (int i = 0; i < entry->buffers_count; i++) {
-        if (entry->buffers[i]->kind == BUFFER_ARENA && entry->buffers[i]->first >= 0)
-            order[count++] = entry->buffers[i];
-    }
-    qsort(order, (size_t)count, sizeof *order, larger_first);
-    for (int i = 0; i < count; i++) {
-        order[i]->offset = lowest_place(order[i], placed, i, batch);
-        insert_by_offset(placed, i, order[i]);
-        int64_t end = order[i]->offset + size_of(order[i], batch);
-        if (end > entry->arena_elements)
-            entry->arena_elements = end;
-    }
-    entry->arena_elements += SLACK;
-    free(order);
+    int count = gather_pieces(entry, batch, pieces);
+    qsort(pieces, (size_t)count, sizeof *pieces, larger_first);
+    int64_t least = most_alive(pieces, count, change, entry->kernels_count);
+    entry->arena_elements = place(pieces, count, least) + SLACK;
+    free(change);
+    free(pieces);
 }
 
 /* Every value is written before it is read. */
@@ -159,7 +229,38 @@ static void verify_versions(const Entry *entry, const Kernel *kernel, const Arou
         written[kernel->out[i].buffer->id] = is_state(kernel->out[i].buffer);
 }
 
-void verify_plan(const Entry *entry, int64_t batch)
+static int lower_first(const void *a, const void *b)
+{
+    const Piece *x = a, *y = b;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return x->buffer->id - y->buffer->id;
+}
+
+/* Upwards through the block: `below` are the pieces that reach the place in question. */
+static void verify_places(const Entry *entry, Piece *pieces, const Piece **below, int count)
+{
+    int below_count = 0;
+    qsort(pieces, (size_t)count, sizeof *pieces, lower_first);
+    for (int i = 0; i < count; i++) {
+        const Piece *piece = &pieces[i];
+        int kept = 0;
+        if (piece->offset < 0 || piece->offset + piece->size > entry->arena_elements)
+            bug("%s: buffer %d lies outside the block", entry->name, piece->buffer->id);
+        for (int k = 0; k < below_count; k++) {
+            if (below[k]->offset + below[k]->size <= piece->offset)
+                continue;
+            if (overlap_in_time(piece, below[k]))
+                bug("%s: buffers %d and %d overlap", entry->name, piece->buffer->id,
+                    below[k]->buffer->id);
+            below[kept++] = below[k];
+        }
+        below[kept] = piece;
+        below_count = kept + 1;
+    }
+}
+
+static void verify_values(const Entry *entry)
 {
     bool *written = calloc(2 * ((size_t)entry->buffers_count + 1), sizeof *written);
     bool *states_written = written + entry->buffers_count + 1;
@@ -170,20 +271,19 @@ void verify_plan(const Entry *entry, int64_t batch)
         verify_versions(entry, entry->kernels[i], NULL, states_written);
     }
     free(written);
-    for (int i = 0; i < entry->buffers_count; i++) {
-        const Buffer *a = entry->buffers[i];
-        if (a->kind != BUFFER_ARENA || a->first < 0)
-            continue;
-        if (a->offset < 0 || a->offset + size_of(a, batch) > entry->arena_elements)
-            bug("%s: buffer %d lies outside the block", entry->name, a->id);
-        for (int k = 0; k < i; k++) {
-            const Buffer *b = entry->buffers[k];
-            if (b->kind == BUFFER_ARENA && b->first >= 0 && overlap_in_time(a, b) &&
-                a->offset < b->offset + size_of(b, batch) &&
-                b->offset < a->offset + size_of(a, batch))
-                bug("%s: buffers %d and %d overlap", entry->name, a->id, b->id);
-        }
-    }
+}
+
+void verify_plan(const Entry *entry, int64_t batch)
+{
+    size_t most = (size_t)entry->buffers_count + 1;
+    Piece *pieces = malloc(most * sizeof *pieces);
+    const Piece **below = malloc(most * sizeof(Piece *));
+    if (!pieces || !below)
+        bug("out of memory");
+    verify_values(entry);
+    verify_places(entry, pieces, below, gather_pieces(entry, batch, pieces));
+    free(below);
+    free(pieces);
 }
 
 /* ---- text form ------------------------------------------------------------------------------- */
