@@ -240,12 +240,15 @@ static bool worth_threads(const Emitter *emitter, const Kernel *kernel)
     return work > THREADING_WORTH;
 }
 
-static TemplateRecord *call_item(TemplateRecord *bind, int begin, int call, int end)
+typedef enum { ITEM_BEGIN, ITEM_CALL, ITEM_PART, ITEM_END } ItemKind;
+
+static TemplateRecord *call_item(TemplateRecord *bind, ItemKind kind)
 {
     TemplateRecord *item = template_item(bind, "calls");
-    template_int(item, "begin", begin);
-    template_int(item, "call", call);
-    template_int(item, "end", end);
+    template_int(item, "begin", kind == ITEM_BEGIN);
+    template_int(item, "call", kind == ITEM_CALL);
+    template_int(item, "part", kind == ITEM_PART);
+    template_int(item, "end", kind == ITEM_END);
     return item;
 }
 
@@ -255,14 +258,14 @@ static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *ker
     for (int i = 0; i < count; i++) {
         const Kernel *kernel = kernels[i];
         if (kernel->steps) {
-            TemplateRecord *begin = call_item(bind, 1, 0, 0);
+            TemplateRecord *begin = call_item(bind, ITEM_BEGIN);
             template_int(begin, "steps", kernel->steps);
             add_calls(emitter, bind, kernel->body, kernel->body_count, kernel->steps);
-            call_item(bind, 0, 0, 1);
+            call_item(bind, ITEM_END);
             continue;
         }
         bool threads = worth_threads(emitter, kernel) && !steps;
-        TemplateRecord *item = call_item(bind, 0, 1, 0);
+        TemplateRecord *item = call_item(bind, ITEM_CALL);
         template_text(item, "comment", call_comment(emitter, kernel));
         template_text(
             item, "in",
@@ -285,6 +288,9 @@ static bool calls_mention(const TemplateRecord *bind, const char *word)
     const TemplateRecord *const *items;
     int count = template_get_list(bind, "calls", &items);
     for (int i = 0; i < count; i++) {
+        if (template_get_int(items[i], "part") &&
+            mentions(template_get_text(items[i], "arguments"), word))
+            return true;
         if (!template_get_int(items[i], "call"))
             continue;
         if (mentions(template_get_text(items[i], "in"), word) ||
@@ -303,29 +309,84 @@ static char *expand_entry(Emitter *emitter, TemplateRecord *bind)
     return text.text;
 }
 
-char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
+/* A function that is empty but for its calls to come. */
+static TemplateRecord *function_record(const Emitter *emitter)
 {
     TemplateRecord *bind = template_record(emitter->arena);
-    template_text(bind, "signature", form->signature);
     template_list(bind, "checks");
+    template_list(bind, "unused");
+    template_list(bind, "locals");
+    template_list(bind, "calls");
+    template_int(bind, "result", 0);
+    template_int(bind, "timed", 0);
+    return bind;
+}
+
+static const char *declaration(const Emitter *emitter, const Local *local)
+{
+    bool pointer = local->type[strlen(local->type) - 1] == '*';
+    return arena_printf(emitter->arena, "%s%s%s", local->type, pointer ? "" : " ", local->name);
+}
+
+/* `count` kernels as a function of what they name, and the call of it. */
+static void add_part(Emitter *emitter, TemplateRecord *bind, const char *name,
+                     Kernel *const *kernels, int count, const EntryForm *form)
+{
+    static const Local env = {"const struct nc_env *", "env", "env", false};
+    TemplateRecord *part = function_record(emitter), *call = call_item(bind, ITEM_PART);
+    Str parameters = str_new(emitter->arena), arguments = str_new(emitter->arena);
+    bool env_is_local = false;
+    add_calls(emitter, part, kernels, count, 0);
+    for (int i = 0; i <= form->locals_count; i++) {
+        const Local *local = i < form->locals_count ? &form->locals[i] : &env;
+        if (!calls_mention(part, local->name) || (local == &env && env_is_local))
+            continue;
+        env_is_local |= !strcmp(local->name, "env");
+        str_printf(&parameters, "%s%s", parameters.length ? ",\n    " : "",
+                   declaration(emitter, local));
+        str_printf(&arguments, "%s%s", arguments.length ? ", " : "", local->name);
+    }
+    template_text(part, "signature",
+                  arena_printf(emitter->arena, "static void %s(%s)", name, parameters.text));
+    str_add(&emitter->functions, expand_entry(emitter, part));
+    str_add(&emitter->functions, "\n");
+    template_text(call, "function", name);
+    template_text(call, "arguments", arguments.text);
+}
+
+/* Compilers take far more than twice as long for a function of twice the length, so a long entry is
+ * cut into parts. */
+static void add_all_calls(Emitter *emitter, TemplateRecord *bind, const Entry *entry,
+                          const EntryForm *form)
+{
+    enum { PART = 32 };
+    emitter->calls = 0;
+    if (entry->kernels_count <= 2 * PART) {
+        add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
+        return;
+    }
+    for (int i = 0; i < entry->kernels_count; i += PART) {
+        int rest = entry->kernels_count - i, count = rest < PART ? rest : PART;
+        const char *name = arena_printf(emitter->arena, "%s_part_%d", entry->name, i / PART + 1);
+        add_part(emitter, bind, name, entry->kernels + i, count, form);
+    }
+}
+
+char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
+{
+    TemplateRecord *bind = function_record(emitter);
+    template_text(bind, "signature", form->signature);
     for (int i = 0; form->conditions && form->conditions[i]; i++)
         template_text(template_item(bind, "checks"), "condition", form->conditions[i]);
     template_int(bind, "result", form->conditions != NULL);
     template_int(bind, "timed", emitter->timed);
-    template_list(bind, "calls");
-    emitter->calls = 0;
-    add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
-    template_list(bind, "locals");
-    template_list(bind, "unused");
+    add_all_calls(emitter, bind, entry, form);
     for (int i = 0; i < form->locals_count; i++) {
         const Local *local = &form->locals[i];
         if (!local->certain && !calls_mention(bind, local->name))
             continue;
         TemplateRecord *item = template_item(bind, "locals");
-        bool pointer = local->type[strlen(local->type) - 1] == '*';
-        template_text(
-            item, "declaration",
-            arena_printf(emitter->arena, "%s%s%s", local->type, pointer ? "" : " ", local->name));
+        template_text(item, "declaration", declaration(emitter, local));
         template_text(item, "value", local->value);
     }
     for (int i = 0; form->parameters && form->parameters[i]; i++) {

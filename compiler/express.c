@@ -66,6 +66,14 @@ static const char *hint(const Node *node, bool store)
     return store ? "y" : "x";
 }
 
+/* A state that the kernel updates is named by its role: layers' weights then share a function. */
+static const char *updated_hint(const Node *node)
+{
+    static const char *const names[] = {[NC_ROLE_WEIGHT] = "weight", [NC_ROLE_MOVING] = "moving"};
+    const Param *param = node_param(node);
+    return param && param->role <= NC_ROLE_MOVING ? names[param->role] : hint(node, false);
+}
+
 static const char *unique_name(Express *x, const char *base, int loads, int stores)
 {
     char *name = arena_strdup(x->arena, base);
@@ -91,7 +99,7 @@ static void name_buffers(Express *x)
         const char *base = hint(chain->stores[i].node, true);
         for (int k = 0; k < chain->loads_count; k++) {
             if (chain->loads[k].in_place == chain->stores[i].out)
-                base = hint(chain->loads[k].node, false);
+                base = updated_hint(chain->loads[k].node);
         }
         x->store_names[i] = unique_name(x, base, 0, i);
     }

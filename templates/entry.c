@@ -20,6 +20,8 @@
 //:param $c$units n
 //:param $c$timed 1      it is told that the call begins
 //:param $c$number 0     which call it is
+//:param $c$part 1       a call of a function of kernels
+//:param $c$arguments {0, 0, 0}
 //:param $c$end 1        a loop ends here
 //:param $timed 1        its end is told
 //:param $result 1       it returns 0
@@ -56,6 +58,9 @@ $signature
         $c$function(&args, 0, $c$units);
         //: end
     }
+    //: end
+    //: if $c$part
+    $c$function($c$arguments);
     //: end
     //: if $c$end
     }

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Emitted C is clean as C99 and as C++11 under gcc and clang: the units of the drivers (`netcc dump SPEC
 # --after emit`) and the products (`netcc emit`, predict alone and with training), for x86-64 and its
-# levels, and so are weights that are compiled in. The specs are those of tests/golden; the first is
-# compiled for every level, the others for v3. NETCC names the program to test.
+# levels, and so are weights that are compiled in. The specs are those of tests/golden and a deep one,
+# whose entries are cut into parts; the first is compiled for every level, the others for v3. NETCC
+# names the program to test.
 cd "$(dirname "$0")" || exit 2
 netcc=$(realpath "${NETCC:-../../build/netcc}")
 folder=$(mktemp -d) || exit 2
@@ -53,8 +54,9 @@ made() { # label command...
 }
 
 levels="x86-64 x86-64-v3 x86-64-v4"
-for name in mlp dag conv rnn stateful; do
-    spec=../golden/$name.yaml
+for spec in ../golden/mlp.yaml ../golden/dag.yaml ../golden/conv.yaml ../golden/rnn.yaml \
+    ../golden/stateful.yaml deep.yaml; do
+    name=$(basename "$spec" .yaml)
     # shellcheck disable=SC2086
     if made "$name unit" "$netcc" dump "$spec" --after emit; then
         mv "$folder/made" "$folder/unit.c"

@@ -1,13 +1,17 @@
-// An entry: its checks, a loop over time, a call on threads and a serial one.
+// An entry: its checks, a loop over time, a call on threads and a serial one, a part.
 #include "check.h"
 
 static const struct nc_hyper *hyper;
 static const struct nc_env *env;
-static long calls;
+static long calls, parts;
 
 static void kernel(const void *job, long lo, long hi)
 {
     const struct nc_args *args = (const struct nc_args *)job;
+    if (!job) {
+        parts++;
+        return;
+    }
     for (long i = lo; i < hi; i++)
         args->out[0][i] = args->in[0][i] + (nc_real)calls;
     calls++;
@@ -24,7 +28,7 @@ int main(void)
     void *const outputs[] = {y};
     struct nc_call call = {0, 0, 0, inputs, 0, outputs, 0, N, 0, 0};
     double wanted[N];
-    failures += entry(&call) != 0 || calls != 2 * $c$steps;
+    failures += entry(&call) != 0 || calls != 2 * $c$steps || parts != $c$steps;
     for (int i = 0; i < N; i++)
         wanted[i] = (double)x[i] + 2 * $c$steps - 1;
     expect(y, wanted, N, N);
