@@ -309,16 +309,16 @@ static char *expand_entry(Emitter *emitter, TemplateRecord *bind)
     return text.text;
 }
 
-/* A function that is empty but for its calls to come. */
-static TemplateRecord *function_record(const Emitter *emitter)
+/* A function that is empty but for its calls to come; does it return 0, is its end told? */
+static TemplateRecord *function_record(const Emitter *emitter, bool result, bool timed)
 {
     TemplateRecord *bind = template_record(emitter->arena);
     template_list(bind, "checks");
     template_list(bind, "unused");
     template_list(bind, "locals");
     template_list(bind, "calls");
-    template_int(bind, "result", 0);
-    template_int(bind, "timed", 0);
+    template_int(bind, "result", result);
+    template_int(bind, "timed", timed);
     return bind;
 }
 
@@ -333,7 +333,8 @@ static void add_part(Emitter *emitter, TemplateRecord *bind, const char *name,
                      Kernel *const *kernels, int count, const EntryForm *form)
 {
     static const Local env = {"const struct nc_env *", "env", "env", false};
-    TemplateRecord *part = function_record(emitter), *call = call_item(bind, ITEM_PART);
+    TemplateRecord *part = function_record(emitter, false, false);
+    TemplateRecord *call = call_item(bind, ITEM_PART);
     Str parameters = str_new(emitter->arena), arguments = str_new(emitter->arena);
     bool env_is_local = false;
     add_calls(emitter, part, kernels, count, 0);
@@ -374,12 +375,10 @@ static void add_all_calls(Emitter *emitter, TemplateRecord *bind, const Entry *e
 
 char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
 {
-    TemplateRecord *bind = function_record(emitter);
+    TemplateRecord *bind = function_record(emitter, form->conditions != NULL, emitter->timed);
     template_text(bind, "signature", form->signature);
     for (int i = 0; form->conditions && form->conditions[i]; i++)
         template_text(template_item(bind, "checks"), "condition", form->conditions[i]);
-    template_int(bind, "result", form->conditions != NULL);
-    template_int(bind, "timed", emitter->timed);
     add_all_calls(emitter, bind, entry, form);
     for (int i = 0; i < form->locals_count; i++) {
         const Local *local = &form->locals[i];

@@ -121,8 +121,9 @@ Node *read_hyper(Graph *graph, const char *field); /* see OP(hyper) */
 Node *reshape(Graph *graph, Node *x, Shape shape);
 Node *reduce(Graph *graph, OpKind op, Node *x, unsigned axes); /* bit k: axis k; keeps dims as 1 */
 Node *transpose(Graph *graph, Node *x, const int *perm);
-/* Rows of a tile of an image [n, H, W, C]: whole lines, up to 64 cells, or equal parts of one; where it
- * can be, a divisor of H * W. */
+/* Rows of a tile of an image [n, H, W, C], up to IMAGE_CELLS: whole lines, by fours if it can be, or equal
+ * parts of a longer one; where it can be, a divisor of H * W. */
+enum { IMAGE_CELLS = 256 };
 int64_t image_rows(Shape image);
 Node *matrix_transpose(Graph *graph, Node *x); /* the last two axes swapped */
 void graph_output(Graph *graph, const char *name, Node *node, Loc loc);

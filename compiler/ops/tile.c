@@ -54,13 +54,30 @@ const char *columns_text(const KernelBuild *build, const TileShape *tile)
     return ragged ? "cols" : arena_printf(build->arena, "%lld", (long long)tile->width);
 }
 
+enum { CELLS = 64 }; /* that make a tile of an image worth its name */
+
+/* The smallest multiple of four lines, which Winograd's tiles are made of, that divides the image and has
+ * some cells; 0: none. */
+static int64_t four_lines(int64_t height, int64_t width)
+{
+    int64_t best = 0;
+    for (int64_t lines = 4; lines <= height && lines * width <= IMAGE_CELLS; lines += 4) {
+        if (height % lines == 0 && (!best || best * width < CELLS))
+            best = lines;
+    }
+    return best;
+}
+
 int64_t image_rows(Shape image)
 {
-    enum { CELLS = 64 };
-    int64_t height = image.dim[1], width = image.dim[2], lines = CELLS / width;
-    if (!lines)
+    int64_t height = image.dim[1], width = image.dim[2], lines = four_lines(height, width);
+    if (width > IMAGE_CELLS)
         return (width + (width - 1) / CELLS) / ((width - 1) / CELLS + 1);
-    for (lines = lines < height ? lines : height; height % lines;)
+    if (!lines && height * width <= IMAGE_CELLS)
+        lines = height;
+    if (!lines)
+        lines = width < CELLS ? CELLS / width : 1;
+    while (height % lines)
         lines--;
     return width * lines;
 }

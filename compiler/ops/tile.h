@@ -17,7 +17,7 @@ void bind_constant(KernelBuild *build, const char *type, const char *name, const
 /* How many columns a tile has: its width, or `cols` where the last is narrower */
 const char *columns_text(const KernelBuild *build, const TileShape *tile);
 
-/* An image result in tiles of whole lines, up to 64 cells, or equal parts of a long line. */
+/* An image result in tiles of image_rows() */
 TileShape image_tile(KernelBuild *build, Shape y, int64_t width);
 
 /* A window as struct nc_window of the vocabulary has it. `weight` is 0 where there are none. */

@@ -211,24 +211,10 @@ static void bind_products_tn(KernelBuild *build, const Node *node)
     count_products(build, &shape);
 }
 
-/* Lines of a tile of the result: those of a line of Winograd's tiles, or whole images if lines of tiles
- * reach over their end. */
-static int64_t lines_at_once(const Winograd *shape)
-{
-    enum { CELLS = 256 };
-    int64_t height = shape->extent[0];
-    bool whole = height % shape->tile && height * shape->extent[1] <= CELLS;
-    return whole || height < shape->tile ? height : shape->tile;
-}
-
 static void bind_output(KernelBuild *build, const Node *node)
 {
     Winograd shape = geometry(node);
-    int64_t rows = lines_at_once(&shape) * shape.extent[1];
-    TileShape tile = {.all = extent_text(build->arena, node->shape, 0, 3),
-                      .rows = arena_printf(build->arena, "%lld", (long long)rows),
-                      .columns = shape.filters,
-                      .width = panel_width(&shape)};
+    TileShape tile = image_tile(build, node->shape, panel_width(&shape));
     bind_tile(build, node, &tile);
     bind_constant(build, "nc_winograd", "geometry", geometry_text(build, &shape, NULL));
     bind_product(build, "nc_winograd_output(c, a, &geometry, i, rows, j)");
@@ -250,7 +236,8 @@ OP(winograd_product) = {STEP(winograd_product, 2), .multiplies = true,
                         .doc = "Cell by cell, transformed patches times the transformed kernel.",
                         .infer = infer_filters, .bind = bind_products};
 OP(winograd_output) = {STEP(winograd_output, 1), .doc = "The image of such products.",
-                       .epilogue = true, .infer = infer_output, .bind = bind_output};
+                       .epilogue = true,         .image_tile = true,
+                       .infer = infer_output,    .bind = bind_output};
 OP(winograd_output_grad) = {STEP(winograd_output_grad, 1),
                             .doc = "Gradient of winograd_output for the products.",
                             .infer = infer_filters, .bind = bind_output_grad};

@@ -46,7 +46,7 @@ static bool find_shape(Winograd *shape, const Node *node, const Shape *x, const 
         shape->before[i] = back ? 2 - before[i] : before[i];
     }
     shape->tile = best_tile(*shape);
-    return shape->tile > 0;
+    return shape->tile > 0 && shape->extent[1] <= IMAGE_CELLS;
 }
 
 static Node *convolve(Graph *graph, Node *const *in, const Winograd *shape)
