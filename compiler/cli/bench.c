@@ -120,10 +120,9 @@ static const char *row_name(Arena *arena, const Row *row)
     return node && node->name ? arena_printf(arena, "%s %s", node->name, what) : what;
 }
 
-/* What a row of the table says */
+/* What a row of the table says, of one step */
 typedef struct {
-    double ms, share, gflops, bytes, gbs, of_limit; /* of one step */
-    double calls;
+    double calls, ms, share, gflops, of_peak, bytes, gbs, of_limit;
     const char *bound;
 } Figures;
 
@@ -145,18 +144,33 @@ static Figures figures(const Bench *b, const Row *row)
     f.ms = seconds * 1e3;
     f.share = row->seconds / fmax(total_seconds(&b->clock), 1e-12);
     f.gflops = flops / seconds * 1e-9;
+    f.of_peak = flops / seconds / b->machine.flops;
     f.gbs = f.bytes / seconds * 1e-9;
     f.of_limit = nc_machine_share(&b->machine, flops / fmax(f.calls, 1), f.bytes / fmax(f.calls, 1),
                                   seconds / fmax(f.calls, 1), &f.bound);
     return f;
 }
 
-/* ---- printing ---------------------------------------------------------------------------------- */
+/* Bytes that the kernels of one step read and write */
+static double step_bytes(const Bench *b)
+{
+    double bytes = 0;
+    for (int i = 0; i < b->clock.count; i++)
+        bytes += figures(b, &b->clock.rows[i]).bytes;
+    return bytes;
+}
+
+static double steps_per_second(const Bench *b)
+{
+    return (double)b->bench.calls / b->bench.seconds;
+}
 
 static double samples_per_second(const Bench *b)
 {
-    return (double)b->bench.n * (double)b->bench.calls / b->bench.seconds;
+    return (double)b->bench.n * steps_per_second(b);
 }
+
+/* ---- printing ---------------------------------------------------------------------------------- */
 
 static void print_plain(const Bench *b)
 {
@@ -167,16 +181,18 @@ static void print_plain(const Bench *b)
     printf("%.0f samples/s, %.4g ms a call, %.1f GFLOP/s: %.0f %% of this machine's %.1f\n",
            samples_per_second(b), b->bench.latency * 1e3, b->flops * 1e-9,
            100 * b->flops / m->flops, m->flops * 1e-9);
-    fputs("it reads", stdout);
+    printf("it moves %.3f MB a call, %.1f GB/s; ", step_bytes(b) * 1e-6,
+           step_bytes(b) * steps_per_second(b) * 1e-9);
+    fputs("this machine reads", stdout);
     for (int i = 0; i < NC_LEVELS; i++)
         printf("%s %.1f GB/s from %s", i ? "," : "", m->bandwidth[i] * 1e-9, nc_level_names[i]);
-    printf("\n\n%-36s %6s %9s %6s %8s %9s %7s %14s\n", "kernel", "calls", "ms", "share", "GFLOP/s",
-           "MB", "GB/s", "of the limit");
+    printf("\n\n%-36s %6s %9s %6s %8s %7s %9s %7s %14s\n", "kernel", "calls", "ms", "share",
+           "GFLOP/s", "of peak", "MB", "GB/s", "of the limit");
     for (int i = 0; i < b->clock.count; i++) {
         Figures f = figures(b, &b->clock.rows[i]);
-        printf("%-36s %6.0f %9.4f %5.1f%% %8.1f %9.3f %7.1f %6.0f%% %s\n",
+        printf("%-36s %6.0f %9.4f %5.1f%% %8.1f %6.0f%% %9.3f %7.1f %6.0f%% %s\n",
                row_name(b->job->arena, &b->clock.rows[i]), f.calls, f.ms, 100 * f.share, f.gflops,
-               f.bytes * 1e-6, f.gbs, 100 * f.of_limit, f.bound);
+               100 * f.of_peak, f.bytes * 1e-6, f.gbs, 100 * f.of_limit, f.bound);
     }
 }
 
@@ -197,6 +213,7 @@ static void print_kernel(const Bench *b, const Row *row)
     print_number("ms", f.ms);
     print_number("share", f.share);
     print_number("gflops", f.gflops);
+    print_number("peak_share", f.of_peak);
     print_number("bytes", f.bytes);
     print_number("gbs", f.gbs);
     printf(",\"bound\":\"%s\"", f.bound);
@@ -216,6 +233,8 @@ static void print_json(const Bench *b)
     print_number("gflops", b->flops * 1e-9);
     print_number("peak_share", b->flops / m->flops);
     print_number("peak_gflops", m->flops * 1e-9);
+    print_number("bytes", step_bytes(b));
+    print_number("gbs", step_bytes(b) * steps_per_second(b) * 1e-9);
     fputs(",\"bandwidth_gbs\":{", stdout);
     for (int i = 0; i < NC_LEVELS; i++)
         printf("%s\"%s\":%.9g", i ? "," : "", nc_level_names[i], m->bandwidth[i] * 1e-9);

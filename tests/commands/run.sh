@@ -139,7 +139,7 @@ check "a row of it" grep -qE '^conv2d .*\[n, 8, 8, 4\] +40 +2304$' out
 
 benched() { # NAME MODE BATCH
     has_fields "$1" event mode batch threads samples_per_second latency_ms gflops peak_share \
-        peak_gflops bandwidth_gbs kernels
+        peak_gflops bytes gbs bandwidth_gbs kernels
     check "$1 mode" grep -q "\"event\":\"bench\".*\"mode\":\"$2\",\"batch\":$3,\"threads\":1," out
     check "$1 speed" above "$(number out samples_per_second)" 100
     check "$1 peak" above "$(number out peak_gflops)" 1
@@ -150,10 +150,22 @@ benched "bench --train" train 64
 check "its kernels" grep -q '"name":"dense matmul","template":"tile","calls":1,"ms":' out
 share=$(grep -oE '"share":[0-9.e-]+' out | cut -d: -f2 | awk '{ sum += $1 } END { print sum }')
 check "their shares add up ($share)" test "$(awk -v s="$share" 'BEGIN { print (s > 0.999 && s < 1.001) }')" = 1
+bytes_of() { # KERNEL: in the JSON of bench
+    tr '{' '\n' <out | sed -n "s/^\"name\":\"$1\",.*\"bytes\":\([0-9.e+]*\).*/\1/p"
+}
+same_bytes() { # NAME HAVE WANT
+    check "$1 ($2)" test "$2" = "$(($3))"
+}
+# Every operand is read once, every result written once; weights, m and v are both.
+same_bytes "bytes of a product" "$(bytes_of 'dense matmul')" '4 * (64 * 784 + 784 * 128 + 128 + 3 * 64 * 128)'
+same_bytes "bytes of a gradient with its update" "$(bytes_of 'dense matmul_tn')" \
+    '4 * (64 * 784 + 64 * 128 + 3 * 2 * 784 * 128 + 1)'
+check "bytes add up" test "$(bytes_of '[^"]*' | awk '{ sum += $1 } END { printf "%d", sum }')" = "$(number out bytes)"
 exits "bench --predict --batch 3" 0 "$netcc" bench "$conv" --predict --batch 3 --threads 1 \
     --backend tcc --seconds 1 --json
 benched "bench --predict" predict 3
 exits "bench as a table" 0 "$netcc" bench "$conv" --threads 2 --backend tcc --seconds 1
+check "the machine's limits and the bytes in all" grep -qE '^it moves [0-9.]+ MB a call, [0-9.]+ GB/s; this machine reads [0-9.]+ GB/s from L1, .* from DRAM$' out
 check "a row a kernel" grep -qE '^conv2d_1 +conv2d|^conv2d_1 conv2d ' out
 exits "bench of both" 1 "$netcc" bench "$conv" --train --predict
 says "bench of both" 'not both'
