@@ -1,0 +1,211 @@
+/* Threads: training steps give the same bits however the work is cut, and only kernels that are worth
+ * it are cut at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench.h"
+#include "compile.h"
+#include "driver/driver.h"
+#include "init.h"
+#include "pool.h"
+
+enum { STEPS = 3, MOST_TASKS = 200 };
+
+/* Convolutions of several strides, grouped, depthwise; normalization, both poolings, a sum of two
+ * paths, dropout: in sizes whose kernels, small ones apart, are worth threads. */
+static const char network[] =
+    "name: threads\n"
+    "input: [23, 21, 6]\n"
+    "layers:\n"
+    "  - conv2d: {filters: 18, kernel_size: 3, padding: same, activation: relu}\n"
+    "  - batch_normalization: {name: first}\n"
+    "  - max_pooling2d: {pool_size: 3, strides: 2, padding: same}\n"
+    "  - conv2d: {filters: 24, kernel_size: 3, strides: 2, use_bias: false}\n"
+    "  - batch_normalization\n"
+    "  - activation: {activation: relu, name: half}\n"
+    "  - conv2d: {filters: 24, kernel_size: 3, padding: same, groups: 2, name: grouped}\n"
+    "  - depthwise_conv2d: {kernel_size: 3, padding: same}\n"
+    "  - add: {from: [depthwise_conv2d, half]}\n"
+    "  - average_pooling2d: 2\n"
+    "  - flatten\n"
+    "  - dropout: 0.3\n"
+    "  - dense: {units: 70, activation: tanh}\n"
+    "  - dense: {units: 9, activation: softmax}\n"
+    "train:\n"
+    "  loss: sparse_categorical_crossentropy\n"
+    "  optimizer: adam\n"
+    "  metrics: [accuracy]\n"
+    "  batch_size: 37\n";
+
+typedef struct {
+    Arena *arena;
+    Diag *diag;
+    const Program *program;
+    struct nc_model *model;
+    Backend *backend;
+} Loaded;
+
+static const Program *compiled(Arena *arena, Diag *diag, const char *text, int64_t batch)
+{
+    const CompileOptions options = {
+        .spec_path = "a.yaml", .spec_text = text, .batch = batch, .uses = NC_TRAINS};
+    Model *model = read_model(arena, diag, &options);
+    if (!model)
+        fail_msg("%s", diag->text.text);
+    return compile_model(model, &options);
+}
+
+static Loaded load(const char *text)
+{
+    Loaded l = {.arena = arena_new()};
+    l.diag = diag_new(l.arena);
+    l.program = compiled(l.arena, l.diag, text, 0);
+    l.model = describe(l.arena, l.program, sizeof(float));
+    const LoadRequest request = {l.arena, l.diag, l.program, l.model, emit_unit};
+    l.backend = load_tcc(&request, EMIT_JIT_TCC);
+    if (!l.backend)
+        fail_msg("%s", l.diag->text.text);
+    return l;
+}
+
+/* ---- bits -------------------------------------------------------------------------------------- */
+
+/* Weights, optimizer state and the last loss after STEPS steps, the last one of a part of a batch */
+typedef struct {
+    char *bytes;
+    size_t count;
+} Result;
+
+static Result train(const Loaded *l, const struct nc_env *env)
+{
+    struct nc_session s;
+    struct nc_error err;
+    const struct nc_model *m = l->model;
+    if (nc_session_open(&s, l->model, NC_TRAINS, &err) != 0)
+        fail_msg("%s", err.message);
+    s.env = env;
+    assert_int_equal(nc_init_parameters(m, s.weights, s.state, 7, &err), 0);
+    nc_bench_fill(&s);
+    for (int i = 0; i <= m->metrics_count; i++)
+        s.outputs[i] = (float *)s.values + i;
+    for (int step = 0; step < STEPS; step++) {
+        const struct nc_hyper hyper = {
+            .learning_rate = 0.01f, .iteration = (float)step + 1, .seed = 7};
+        const struct nc_call call =
+            nc_session_call(&s, &m->train, &hyper, step + 1 < STEPS ? m->batch : m->batch - 5);
+        m->train.run(&call);
+    }
+    Result r = {.count = m->weights_bytes + m->state_bytes + sizeof(float)};
+    r.bytes = malloc(r.count);
+    assert_non_null(r.bytes);
+    memcpy(r.bytes, s.weights, m->weights_bytes);
+    memcpy(r.bytes + m->weights_bytes, s.state, m->state_bytes);
+    memcpy(r.bytes + m->weights_bytes + m->state_bytes, s.values, sizeof(float));
+    nc_session_close(&s);
+    return r;
+}
+
+static void expect_same(const Loaded *l, const Result *wanted, const struct nc_env *env,
+                        const char *how)
+{
+    Result found = train(l, env);
+    if (memcmp(found.bytes, wanted->bytes, wanted->count) != 0)
+        fail_msg("%s: other bits than serially", how);
+    free(found.bytes);
+}
+
+/* The kernels that came by, each once */
+typedef struct {
+    nc_task *tasks[MOST_TASKS];
+    int count;
+} Seen;
+
+/* Each unit alone, the last one first. */
+static void backwards(void *context, nc_task *task, const void *job, long units)
+{
+    Seen *seen = context;
+    int i = 0;
+    while (i < seen->count && seen->tasks[i] != task)
+        i++;
+    if (i == seen->count && i < MOST_TASKS)
+        seen->tasks[seen->count++] = task;
+    for (long unit = units - 1; unit >= 0; unit--)
+        task(job, unit, unit + 1);
+}
+
+static void results_do_not_depend_on_threads(void **state)
+{
+    static const int threads[] = {2, 3, 7};
+    (void)state;
+    Loaded l = load(network);
+    Seen seen = {.count = 0};
+    const struct nc_env alone = {&seen, backwards};
+    Result serial = train(&l, NULL);
+    float loss;
+    memcpy(&loss, serial.bytes + serial.count - sizeof loss, sizeof loss);
+    assert_true(loss > 0 && loss < 1e6f);
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        struct nc_pool *pool = nc_pool_new(threads[i]);
+        expect_same(&l, &serial, nc_pool_env(pool), "threads");
+        nc_pool_free(pool);
+    }
+    expect_same(&l, &serial, &alone, "unit by unit");
+    assert_true(seen.count > 10);
+    free(serial.bytes);
+    backend_close(l.backend);
+    arena_free(l.arena);
+}
+
+/* ---- which kernels are cut ----------------------------------------------------------------------- */
+
+static int occurrences(const char *text, const char *word)
+{
+    int count = 0;
+    for (const char *p = text; (p = strstr(p, word)); p += strlen(word))
+        count++;
+    return count;
+}
+
+/* How many of the training step's kernels are cut over threads, with batches of that size. */
+static int cut_kernels(const char *text, int64_t batch, int *all)
+{
+    Arena *arena = arena_new();
+    const Program *program = compiled(arena, diag_new(arena), text, batch);
+    const char *unit = emit_unit(arena, program, EMIT_JIT_CC);
+    int cut = occurrences(unit, "nc_run(env, ");
+    *all = program->train->kernels_count;
+    arena_free(arena);
+    return cut;
+}
+
+/* dense: 32 in, 64 out: its products have 4096 operations a row each, all else has fewer. */
+static void small_kernels_stay_on_one_thread(void **state)
+{
+    static const char dense[] = "input: [32]\n"
+                                "layers: [{dense: 64}]\n"
+                                "train: {loss: mse, optimizer: sgd}\n";
+    int all;
+    (void)state;
+    assert_int_equal(cut_kernels(dense, 1, &all), 0);
+    assert_int_equal(cut_kernels(dense, 90, &all), 0);
+    assert_int_equal(cut_kernels(dense, 110, &all), 2);
+    assert_true(all > 4);
+    int few = cut_kernels(network, 1, &all), some = cut_kernels(network, 37, &all);
+    assert_true(few < some && some > 10 && some < all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(results_do_not_depend_on_threads),
+        cmocka_unit_test(small_kernels_stay_on_one_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
