@@ -160,7 +160,7 @@ Program *compile_model(Model *model, const CompileOptions *options)
     for (int i = 0; i < 4; i++) {
         Graph **graph = graph_slot(model, i);
         if (*graph && !model->strict)
-            *graph = select_algorithms(*graph);
+            *graph = select_algorithms(*graph, *graph == model->predict ? 1 : program->batch);
     }
     after_graphs(&c, "select");
     for (int i = 0; i < 4; i++) {

@@ -23,8 +23,8 @@ Graph *simplify(const Graph *graph);
 /* `inference`: no parameter changes while the graph is in use. */
 Graph *fold(const Graph *graph, bool inference);
 
-/* select.c */
-Graph *select_algorithms(const Graph *graph);
+/* select.c: for calls of `rows` rows. */
+Graph *select_algorithms(const Graph *graph, int64_t rows);
 
 /* layout.c: a layout for every node, by id; NULL entries are row-major. */
 const Layout **lay_out(const Graph *graph, Arena *arena);

@@ -1,19 +1,19 @@
 /* select: how each node is computed, where there are several ways.
  *
- * Requires: no composites. Asks the records for a quicker way than their own kernel, from shapes alone, so
- * that every tier, machine and number of threads takes the same one. Such a way rounds otherwise:
- * `numerics: strict` leaves this pass out. Keeps: outputs and updates. Breaks: node identity (a new
- * graph). */
+ * Requires: no composites. Asks the records for a quicker way than their own kernel, from shapes and the rows of
+ * a call alone, so that every tier, machine and number of threads takes the same one. Such a way rounds
+ * otherwise: `numerics: strict` leaves this pass out. Keeps: outputs and updates. Breaks: node identity
+ * (a new graph). */
 #include "ops/op.h"
 #include "passes.h"
 
 static Node *select_way(Graph *graph, const Node *node, Node *const *in, const void *context)
 {
-    (void)context;
-    return op_of(node)->select ? op_of(node)->select(graph, node, in) : NULL;
+    const int64_t *rows = context;
+    return op_of(node)->select ? op_of(node)->select(graph, node, in, *rows) : NULL;
 }
 
-Graph *select_algorithms(const Graph *graph)
+Graph *select_algorithms(const Graph *graph, int64_t rows)
 {
-    return graph_rewrite(graph, select_way, NULL);
+    return graph_rewrite(graph, select_way, &rows);
 }

@@ -78,9 +78,9 @@ struct Op {
      * infinite: it stands where an attribute switches a term off. */
     Node *(*identity)(Graph *graph, const Node *y, Node *const *in);
 
-    /* Another way to compute y of these inputs, where that is quicker by its shapes but rounds otherwise;
-     * NULL: none. */
-    Node *(*select)(Graph *graph, const Node *y, Node *const *in);
+    /* Another way to compute `rows` rows of y of these inputs, where that is quicker by its shapes but
+     * rounds otherwise; NULL: none. */
+    Node *(*select)(Graph *graph, const Node *y, Node *const *in, int64_t rows);
 
     const char *expr;   /* composite: in terms of x (or a, b, c) and the attributes */
     const char *vjp[3]; /* per input: gradient in terms of x (a, b, c), y, g and the attributes */

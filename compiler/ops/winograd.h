@@ -16,8 +16,8 @@ int64_t winograd_cells(const Winograd *shape); /* of a transformed tile */
 int64_t winograd_tiles(const Winograd *shape); /* of an image */
 
 /* What records of convolutions `select` (winograd_select.c) */
-Node *winograd_conv2d(Graph *graph, const Node *y, Node *const *in);
-Node *winograd_input_grad(Graph *graph, const Node *dx, Node *const *in);
-Node *winograd_kernel_grad(Graph *graph, const Node *dw, Node *const *in);
+Node *winograd_conv2d(Graph *graph, const Node *y, Node *const *in, int64_t rows);
+Node *winograd_input_grad(Graph *graph, const Node *dx, Node *const *in, int64_t rows);
+Node *winograd_kernel_grad(Graph *graph, const Node *dw, Node *const *in, int64_t rows);
 
 #endif
