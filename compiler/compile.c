@@ -7,8 +7,9 @@
 #include "passes.h"
 #include "train.h"
 
-const char *const pass_names[] = {"build",  "autodiff", "expand",   "fold", "select", "simplify",
-                                  "layout", "fuse",     "schedule", "plan", "emit",   NULL};
+const char *const pass_names[] = {"build",    "autodiff", "expand", "fold",     "select",
+                                  "simplify", "layout",   "fuse",   "schedule", "slice",
+                                  "plan",     "emit",     NULL};
 
 typedef struct {
     const CompileOptions *options;
@@ -181,6 +182,12 @@ Program *compile_model(Model *model, const CompileOptions *options)
     after_entries(&c, "fuse");
     each_entry(program, schedule_entry);
     after_entries(&c, "schedule");
+    Entry *const entries[] = {program->predict, program->train, program->eval, program->grad};
+    for (int i = 0; i < 4; i++) {
+        if (entries[i])
+            slice(entries[i], program->batch, options->cache);
+    }
+    after_entries(&c, "slice");
     each_entry(program, plan);
     each_entry(program, check_plan);
     after_entries(&c, "plan");

@@ -164,7 +164,8 @@ static const char *emit_kernel(Emitter *emitter, const Kernel *kernel)
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
-static const char *place_text(const Emitter *emitter, BufferRef ref, int64_t steps)
+/* Within `loop`, or NULL */
+static const char *place_text(const Emitter *emitter, BufferRef ref, const Kernel *loop)
 {
     static const char *const names[] = {"arena", "weights", "state",  "memory",
                                         "input", "target",  "output", "hyper"};
@@ -178,22 +179,24 @@ static const char *place_text(const Emitter *emitter, BufferRef ref, int64_t ste
         str_printf(&text, "%d", b->index);
     else if (b->offset)
         str_printf(&text, " + %lld", (long long)b->offset);
+    if (loop && loop->slice && b->batched && !b->slice)
+        str_printf(&text, " + first * %lld", (long long)b->elements);
     if (ref.slice && ref.reversed)
-        str_printf(&text, " + (%lld - t) * %s%lld", (long long)steps - 1, b->batched ? "n * " : "",
-                   (long long)ref.slice);
+        str_printf(&text, " + (%lld - t) * %s%lld", (long long)loop->steps - 1,
+                   b->batched ? "n * " : "", (long long)ref.slice);
     else if (ref.slice)
         str_printf(&text, " + t * %s%lld", b->batched ? "n * " : "", (long long)ref.slice);
     return text.text;
 }
 
 /* Places joined by commas, broken before column 100. */
-static char *places_text(const Emitter *emitter, const BufferRef *refs, int count, int64_t steps,
-                         size_t column)
+static char *places_text(const Emitter *emitter, const BufferRef *refs, int count,
+                         const Kernel *loop, size_t column)
 {
     Str text = str_new(emitter->arena);
     size_t line = column;
     for (int i = 0; i < count; i++) {
-        const char *place = place_text(emitter, refs[i], steps);
+        const char *place = place_text(emitter, refs[i], loop);
         if (i && line + strlen(place) + 3 > 98) {
             str_printf(&text, ",\n%*s", (int)column, "");
             line = column;
@@ -234,49 +237,64 @@ static char *call_comment(const Emitter *emitter, const Kernel *kernel)
 
 enum { THREADING_WORTH = 400000 }; /* operations below which one thread is faster */
 
-static bool worth_threads(const Emitter *emitter, const Kernel *kernel)
+static bool worth_threads(const Emitter *emitter, const Kernel *kernel, const Kernel *loop)
 {
-    double work = kernel->flops * (double)emitter->program->batch + kernel->flops_fixed;
-    return work > THREADING_WORTH;
+    int64_t rows = loop && loop->slice ? loop->slice : emitter->program->batch;
+    double work = kernel->flops * (double)rows + kernel->flops_fixed;
+    return work > THREADING_WORTH && !(loop && loop->steps);
 }
 
-typedef enum { ITEM_BEGIN, ITEM_CALL, ITEM_PART, ITEM_END } ItemKind;
+typedef enum { ITEM_BEGIN, ITEM_SLICE, ITEM_CALL, ITEM_PART, ITEM_END } ItemKind;
 
 static TemplateRecord *call_item(TemplateRecord *bind, ItemKind kind)
 {
     TemplateRecord *item = template_item(bind, "calls");
     template_int(item, "begin", kind == ITEM_BEGIN);
+    template_int(item, "slice", kind == ITEM_SLICE);
     template_int(item, "call", kind == ITEM_CALL);
     template_int(item, "part", kind == ITEM_PART);
     template_int(item, "end", kind == ITEM_END);
     return item;
 }
 
+static void add_call(Emitter *emitter, TemplateRecord *bind, const Kernel *kernel,
+                     const Kernel *loop)
+{
+    bool threads = worth_threads(emitter, kernel, loop);
+    TemplateRecord *item = call_item(bind, ITEM_CALL);
+    template_text(item, "comment", call_comment(emitter, kernel));
+    template_text(item, "in",
+                  kernel->in_count ? places_text(emitter, kernel->in, kernel->in_count, loop, 37)
+                                   : "0");
+    template_text(item, "out", places_text(emitter, kernel->out, kernel->out_count, loop, 32));
+    template_text(item, "first", loop && loop->slice ? "first" : "0");
+    template_int(item, "threads", threads);
+    template_int(item, "serial", !threads);
+    template_int(item, "timed", emitter->timed);
+    template_int(item, "number", emitter->calls++);
+    template_text(item, "function", emit_kernel(emitter, kernel));
+    template_text(item, "units", kernel->units);
+}
+
+static void add_kernels(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,
+                        const Kernel *loop);
+
+static void add_loop(Emitter *emitter, TemplateRecord *bind, const Kernel *loop)
+{
+    TemplateRecord *begin = call_item(bind, loop->slice ? ITEM_SLICE : ITEM_BEGIN);
+    template_int(begin, loop->slice ? "rows" : "steps", loop->slice ? loop->slice : loop->steps);
+    add_kernels(emitter, bind, loop->body, loop->body_count, loop);
+    call_item(bind, ITEM_END);
+}
+
 static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,
-                      int64_t steps)
+                      const Kernel *loop)
 {
     for (int i = 0; i < count; i++) {
-        const Kernel *kernel = kernels[i];
-        if (kernel->steps) {
-            TemplateRecord *begin = call_item(bind, ITEM_BEGIN);
-            template_int(begin, "steps", kernel->steps);
-            add_calls(emitter, bind, kernel->body, kernel->body_count, kernel->steps);
-            call_item(bind, ITEM_END);
-            continue;
-        }
-        bool threads = worth_threads(emitter, kernel) && !steps;
-        TemplateRecord *item = call_item(bind, ITEM_CALL);
-        template_text(item, "comment", call_comment(emitter, kernel));
-        template_text(
-            item, "in",
-            kernel->in_count ? places_text(emitter, kernel->in, kernel->in_count, steps, 37) : "0");
-        template_text(item, "out", places_text(emitter, kernel->out, kernel->out_count, steps, 32));
-        template_int(item, "threads", threads);
-        template_int(item, "serial", !threads);
-        template_int(item, "timed", emitter->timed);
-        template_int(item, "number", emitter->calls++);
-        template_text(item, "function", emit_kernel(emitter, kernel));
-        template_text(item, "units", kernel->units);
+        if (kernels[i]->body_count)
+            add_loop(emitter, bind, kernels[i]);
+        else
+            add_call(emitter, bind, kernels[i], loop);
     }
 }
 
@@ -329,18 +347,22 @@ static const char *declaration(const Emitter *emitter, const Local *local)
 }
 
 /* `count` kernels as a function of what they name, and the call of it. */
-static void add_part(Emitter *emitter, TemplateRecord *bind, const char *name,
-                     Kernel *const *kernels, int count, const EntryForm *form)
+static void add_part(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,
+                     const Kernel *loop)
 {
-    static const Local env = {"const struct nc_env *", "env", "env", false};
+    static const Local others[] = {{"const struct nc_env *", "env", "env", false},
+                                   {"const long", "first", "first", false}};
+    const EntryForm *form = emitter->form;
     TemplateRecord *part = function_record(emitter, false, false);
     TemplateRecord *call = call_item(bind, ITEM_PART);
     Str parameters = str_new(emitter->arena), arguments = str_new(emitter->arena);
     bool env_is_local = false;
-    add_calls(emitter, part, kernels, count, 0);
-    for (int i = 0; i <= form->locals_count; i++) {
-        const Local *local = i < form->locals_count ? &form->locals[i] : &env;
-        if (!calls_mention(part, local->name) || (local == &env && env_is_local))
+    const char *name = arena_printf(emitter->arena, "%s_part_%d", emitter->entry, ++emitter->parts);
+    add_calls(emitter, part, kernels, count, loop);
+    for (int i = 0; i < form->locals_count + (loop ? 2 : 1); i++) {
+        const Local *local =
+            i < form->locals_count ? &form->locals[i] : &others[i - form->locals_count];
+        if (!calls_mention(part, local->name) || (local == others && env_is_local))
             continue;
         env_is_local |= !strcmp(local->name, "env");
         str_printf(&parameters, "%s%s", parameters.length ? ",\n    " : "",
@@ -355,22 +377,18 @@ static void add_part(Emitter *emitter, TemplateRecord *bind, const char *name,
     template_text(call, "arguments", arguments.text);
 }
 
-/* Compilers take far more than twice as long for a function of twice the length, so a long entry is
+/* Compilers take far more than twice as long for a function of twice the length, so a long list is
  * cut into parts. */
-static void add_all_calls(Emitter *emitter, TemplateRecord *bind, const Entry *entry,
-                          const EntryForm *form)
+static void add_kernels(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,
+                        const Kernel *loop)
 {
     enum { PART = 32 };
-    emitter->calls = 0;
-    if (entry->kernels_count <= 2 * PART) {
-        add_calls(emitter, bind, entry->kernels, entry->kernels_count, 0);
+    if (count <= 2 * PART || (loop && loop->steps)) {
+        add_calls(emitter, bind, kernels, count, loop);
         return;
     }
-    for (int i = 0; i < entry->kernels_count; i += PART) {
-        int rest = entry->kernels_count - i, count = rest < PART ? rest : PART;
-        const char *name = arena_printf(emitter->arena, "%s_part_%d", entry->name, i / PART + 1);
-        add_part(emitter, bind, name, entry->kernels + i, count, form);
-    }
+    for (int i = 0; i < count; i += PART)
+        add_part(emitter, bind, kernels + i, count - i < PART ? count - i : PART, loop);
 }
 
 char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
@@ -379,7 +397,10 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
     template_text(bind, "signature", form->signature);
     for (int i = 0; form->conditions && form->conditions[i]; i++)
         template_text(template_item(bind, "checks"), "condition", form->conditions[i]);
-    add_all_calls(emitter, bind, entry, form);
+    emitter->calls = emitter->parts = 0;
+    emitter->entry = entry->name;
+    emitter->form = form;
+    add_kernels(emitter, bind, entry->kernels, entry->kernels_count, NULL);
     for (int i = 0; i < form->locals_count; i++) {
         const Local *local = &form->locals[i];
         if (!local->certain && !calls_mention(bind, local->name))

@@ -8,18 +8,6 @@
 
 enum { EMIT_BUCKETS = 1024 };
 
-typedef struct {
-    Arena *arena;
-    const Program *program;
-    Style style;
-    bool timed;    /* kernel calls are told to the env, see templates/unit.c */
-    long calls;    /* of the entry that is emitted, so far */
-    Str functions; /* text of the kernels, each once */
-    struct EmittedKernel *buckets[EMIT_BUCKETS], *by_name[EMIT_BUCKETS];
-} Emitter;
-
-Emitter *emitter_new(Arena *arena, const Program *program, Style style);
-
 /* One local variable of an entry function. */
 typedef struct {
     const char *type, *name, *value;
@@ -35,6 +23,21 @@ typedef struct {
                                       NULL: it returns nothing */
     const char *const *parameters; /* NULL-terminated or NULL: those unused are cast to void */
 } EntryForm;
+
+typedef struct {
+    Arena *arena;
+    const Program *program;
+    Style style;
+    bool timed;        /* kernel calls are told to the env, see templates/unit.c */
+    const char *entry; /* that is emitted, in this form, with so many calls and parts so far */
+    const EntryForm *form;
+    long calls;
+    int parts;
+    Str functions; /* text of the kernels, each once */
+    struct EmittedKernel *buckets[EMIT_BUCKETS], *by_name[EMIT_BUCKETS];
+} Emitter;
+
+Emitter *emitter_new(Arena *arena, const Program *program, Style style);
 
 /* Emits the entry's kernels into emitter->functions and yields the entry function's text. */
 char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form);

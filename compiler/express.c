@@ -374,8 +374,8 @@ char *uniform_call(const Express *x, const Node *node, const char *target, const
     }
     if (!x->in_tile && !infix(x))
         first = arena_printf(x->arena, "%s + e", first);
-    return arena_printf(x->arena, "nc_v_uniform(%s, args->hyper, %lld, %s, %s, %s)", target,
-                        (long long)stream, sample, first, len);
+    return arena_printf(x->arena, "nc_v_uniform(%s, args->hyper, %lld, args->first + %s, %s, %s)",
+                        target, (long long)stream, sample, first, len);
 }
 
 /* What the templates map and matmul need to know of the walk. */

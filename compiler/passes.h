@@ -32,10 +32,12 @@ const Layout **lay_out(const Graph *graph, Arena *arena);
 void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, int graphs_count,
                     int64_t batch);
 
-/* fuse.c, schedule.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, and
- * the place of every buffer in the arena block. */
+/* fuse.c, schedule.c, slice.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, some in
+ * loops over slices of the batch, and the place of every buffer in the arena block. */
 Entry *fuse(Arena *arena, const char *name, const Graph *graph, int params_count, int64_t batch);
 void schedule(Entry *entry);
+/* `cache`: bytes of a slice that may be alive at once; 0: the default */
+void slice(Entry *entry, int64_t batch, int64_t cache);
 void plan(Entry *entry, int64_t batch);
 void verify_plan(const Entry *entry, int64_t batch);
 void entry_print(Str *out, const Entry *entry);

@@ -3,7 +3,7 @@
  * Requires: the final order of kernels. Decides: offsets, so that no two buffers that live at once
  * overlap; largest first, each at the lowest place that is free for its whole life. Where that needs
  * more than what lives at once, the buffer that ends highest is placed earlier, and all once more.
- * Everything in a loop lives as long as the loop. */
+ * Everything in a loop lives as long as the loop, but for what lies within a slice of the batch. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,14 +24,42 @@ static void touch(Buffer *buffer, int position)
     buffer->last = position;
 }
 
-static void touch_kernel(const Kernel *kernel, int position)
+static void touch_refs(const BufferRef *refs, int count, int position, bool of_slices)
 {
-    for (int i = 0; i < kernel->in_count; i++)
-        touch(kernel->in[i].buffer, position);
-    for (int i = 0; i < kernel->out_count; i++)
-        touch(kernel->out[i].buffer, position);
+    for (int i = 0; i < count; i++) {
+        if ((refs[i].buffer->slice > 0) == of_slices)
+            touch(refs[i].buffer, position);
+    }
+}
+
+static void touch_kernel(const Kernel *kernel, int position, bool of_slices)
+{
+    touch_refs(kernel->in, kernel->in_count, position, of_slices);
+    touch_refs(kernel->out, kernel->out_count, position, of_slices);
     for (int i = 0; i < kernel->body_count; i++)
-        touch_kernel(kernel->body[i], position);
+        touch_kernel(kernel->body[i], position, of_slices);
+}
+
+/* Positions in time that a kernel takes: one, or one for each of a slice's kernels */
+static int positions_of(const Kernel *kernel)
+{
+    return kernel->slice ? kernel->body_count : 1;
+}
+
+/* Everything in a loop lives as long as the loop, but for what lies within a slice. */
+static int touch_entry(const Entry *entry)
+{
+    int position = 0;
+    for (int i = 0; i < entry->kernels_count; i++) {
+        const Kernel *kernel = entry->kernels[i];
+        int count = positions_of(kernel);
+        touch_kernel(kernel, position, false);
+        for (int k = 0; kernel->slice && k < count; k++)
+            touch_kernel(kernel->body[k], position + k, true);
+        position += count;
+        touch_kernel(kernel, position - 1, false);
+    }
+    return position;
 }
 
 /* A buffer as the planner moves it */
@@ -51,7 +79,7 @@ static int gather_pieces(const Entry *entry, int64_t batch, Piece *pieces)
     int count = 0;
     for (int i = 0; i < entry->buffers_count; i++) {
         Buffer *b = entry->buffers[i];
-        int64_t size = b->elements * (b->batched ? batch : 1);
+        int64_t size = b->elements * (b->slice ? b->slice : b->batched ? batch : 1);
         if (has_place(b))
             pieces[count++] = (Piece){b, (size + ALIGN - 1) / ALIGN * ALIGN, b->offset};
     }
@@ -64,15 +92,15 @@ static bool overlap_in_time(const Piece *a, const Piece *b)
 }
 
 /* The largest sum of pieces that live at once: no block is smaller. */
-static int64_t most_alive(const Piece *pieces, int count, int64_t *change, int kernels)
+static int64_t most_alive(const Piece *pieces, int count, int64_t *change, int positions)
 {
     int64_t alive = 0, most = 0;
-    memset(change, 0, sizeof *change * (size_t)(kernels + 1));
+    memset(change, 0, sizeof *change * (size_t)(positions + 1));
     for (int i = 0; i < count; i++) {
         change[pieces[i].buffer->first] += pieces[i].size;
         change[pieces[i].buffer->last + 1] -= pieces[i].size;
     }
-    for (int i = 0; i < kernels; i++) {
+    for (int i = 0; i < positions; i++) {
         alive += change[i];
         most = alive > most ? alive : most;
     }
@@ -156,15 +184,14 @@ static int64_t place(Piece *pieces, int count, int64_t least)
 
 void plan(Entry *entry, int64_t batch)
 {
-    for (int i = 0; i < entry->kernels_count; i++)
-        touch_kernel(entry->kernels[i], i);
+    int positions = touch_entry(entry);
     Piece *pieces = malloc(2 * sizeof *pieces * (size_t)(entry->buffers_count + 1));
-    int64_t *change = malloc(sizeof *change * (size_t)(entry->kernels_count + 1));
+    int64_t *change = malloc(sizeof *change * (size_t)(positions + 1));
     if (!pieces || !change)
         bug("out of memory");
     int count = gather_pieces(entry, batch, pieces);
     qsort(pieces, (size_t)count, sizeof *pieces, larger_first);
-    int64_t least = most_alive(pieces, count, change, entry->kernels_count);
+    int64_t least = most_alive(pieces, count, change, positions);
     entry->arena_elements = place(pieces, count, least) + SLACK;
     free(change);
     free(pieces);
@@ -224,7 +251,7 @@ static void verify_versions(const Entry *entry, const Kernel *kernel, const Arou
             bug("%s: %s is read after its next version is written", entry->name, b->field);
     }
     for (int i = 0; i < kernel->body_count; i++)
-        verify_versions(entry, kernel->body[i], &inside, written);
+        verify_versions(entry, kernel->body[i], kernel->slice ? around : &inside, written);
     for (int i = 0; i < kernel->out_count; i++)
         written[kernel->out[i].buffer->id] = is_state(kernel->out[i].buffer);
 }
@@ -306,9 +333,10 @@ static void print_ref(Str *out, BufferRef ref)
 
 static void print_kernel(Str *out, const Kernel *kernel, int depth)
 {
-    str_printf(out, "%*s%s", depth * 4, "", kernel->steps ? "loop" : kernel->template);
-    if (kernel->steps)
-        str_printf(out, " %lld", (long long)kernel->steps);
+    const char *what = kernel->steps ? "loop" : kernel->slice ? "slices of" : kernel->template;
+    str_printf(out, "%*s%s", depth * 4, "", what);
+    if (kernel->body_count)
+        str_printf(out, " %lld", (long long)(kernel->steps + kernel->slice));
     for (int i = 0; i < kernel->nodes_count; i++)
         str_printf(out, " %%%d", kernel->nodes[i]->id);
     str_add(out, " :");

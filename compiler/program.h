@@ -29,6 +29,7 @@ struct Buffer {
     const char *field; /* hyper */
     int64_t elements;  /* for n = 1 where batched */
     bool batched;
+    int64_t slice;    /* arena: it holds so many rows at most, those of a slice; 0: all */
     int first, last;  /* arena: positions of the first writer and the last reader */
     int64_t offset;   /* elements from the start of its block */
     const Node *node; /* the tensor it holds, for dumps */
@@ -43,7 +44,7 @@ typedef struct {
 
 typedef struct Kernel Kernel;
 struct Kernel {
-    const char *template; /* NULL for a loop: */
+    const char *template; /* NULL for a loop, over `steps` in time or over slices of the batch: */
     TemplateRecord *bind;
     const char *name; /* of the C function; equal kernels share it */
     BufferRef *in, *out;
@@ -53,9 +54,10 @@ struct Kernel {
     Node **nodes;              /* what it computes, for comments and dumps */
     int nodes_count;
     struct Chain *chain; /* fused element-wise part, or NULL */
-    Kernel **body;       /* of a loop over `steps` */
+    Kernel **body;
     int body_count;
     int64_t steps;
+    int64_t slice; /* rows of a slice at most */
 };
 
 typedef struct {

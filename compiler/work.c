@@ -12,12 +12,17 @@ Work kernel_products(const Kernel *kernel)
     return multiplies ? kernel_work(kernel) : (Work){0, 0};
 }
 
+double loop_times(const Kernel *loop)
+{
+    return loop->steps ? (double)loop->steps : 1;
+}
+
 static void add_products(Work *sum, Kernel *const *kernels, int count, double times)
 {
     for (int i = 0; i < count; i++) {
         const Kernel *kernel = kernels[i];
-        if (kernel->steps)
-            add_products(sum, kernel->body, kernel->body_count, times * (double)kernel->steps);
+        if (kernel->body_count)
+            add_products(sum, kernel->body, kernel->body_count, times * loop_times(kernel));
         Work work = kernel_products(kernel);
         sum->row += times * work.row;
         sum->fixed += times * work.fixed;
@@ -31,13 +36,13 @@ Work entry_products(const Entry *entry)
     return sum;
 }
 
-static double ref_elements(BufferRef ref, int64_t n)
+static double ref_elements(BufferRef ref, double n)
 {
     int64_t elements = ref.slice ? ref.slice : ref.buffer->elements;
-    return (double)elements * (double)(ref.buffer->batched ? n : 1);
+    return (double)elements * (ref.buffer->batched ? n : 1);
 }
 
-double kernel_bytes(const Kernel *kernel, int64_t n, size_t real_bytes)
+double kernel_bytes(const Kernel *kernel, double n, size_t real_bytes)
 {
     double elements = 0;
     for (int i = 0; i < kernel->in_count; i++)

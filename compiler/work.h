@@ -12,9 +12,11 @@ typedef struct {
 /* All operations of a kernel, once; only those of products: two for each multiply-add. */
 Work kernel_work(const Kernel *kernel);
 Work kernel_products(const Kernel *kernel);
+/* How often a loop does its body's work: a loop over slices does it once, cut in pieces. */
+double loop_times(const Kernel *loop);
 /* The products of a whole entry, loops included. */
 Work entry_products(const Entry *entry);
 /* Bytes read and written by a kernel for n rows, once: the sizes of its buffers. */
-double kernel_bytes(const Kernel *kernel, int64_t n, size_t real_bytes);
+double kernel_bytes(const Kernel *kernel, double n, size_t real_bytes);
 
 #endif

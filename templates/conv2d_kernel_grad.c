@@ -51,7 +51,7 @@ static void $name(const void *job, long lo, long hi)
                         rows, $P);
             for (long r = 0; r < rows; r++) {
                 nc_real *row = dw + j * $STEP + (cell * $IC + i + r) * $LD;
-                if (image > 0)
+                if (args->first + image > 0)
                     nc_v_accumulate(row, c + r * $P, cols);
                 else
                     nc_v_copy(row, c + r * $P, cols);

@@ -21,7 +21,8 @@ static void $name(const void *job, long lo, long hi)
     const nc_real *x = args->in[0];
     const nc_real *dy = args->in[1];
     nc_real *dw = args->out[0];
-    nc_v_fill(dw + lo * $C, 0, (hi - lo) * $C);
+    if (args->first == 0)
+        nc_v_fill(dw + lo * $C, 0, (hi - lo) * $C);
     for (long line = 0; line < args->n * $OH; line++) {
         for (long cell = lo; cell < hi; cell++) {
             const long left = cell % $KW * $DW - $PW;

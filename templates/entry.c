@@ -10,7 +10,10 @@
 //:param $calls 1
 //:param $c$begin 1      a loop over time starts here
 //:param $c$steps 2
+//:param $c$slice 1      a loop over slices of $c$rows rows starts here
+//:param $c$rows 2
 //:param $c$call 1       a kernel call
+//:param $c$first 0      the first row of the slice
 //:param $c$comment copies
 //:param $c$in {(const nc_real *)call->inputs[0]}
 //:param $c$out {(nc_real *)call->outputs[0]}
@@ -42,6 +45,10 @@ $signature
     //: if $c$begin
     for (long t = 0; t < $c$steps; t++) {
     //: end
+    //: if $c$slice
+    for (long first = 0, all = n; first < all; first += $c$rows) {
+        const long n = all - first < $c$rows ? all - first : $c$rows;
+    //: end
     //: if $c$call
     //: if $c$timed
     nc_begin(env, $c$number);
@@ -50,7 +57,7 @@ $signature
         /* $c$comment */
         const nc_real *const in[] = {$c$in};
         nc_real *const out[] = {$c$out};
-        const struct nc_args args = {in, out, hyper, n};
+        const struct nc_args args = {in, out, hyper, n, $c$first};
         //: if $c$threads
         nc_run(env, $c$function, &args, $c$units);
         //: end

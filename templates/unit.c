@@ -10,12 +10,12 @@
 #define NC_RESTRICT
 #endif
 
-/* One kernel call: pointers read, pointers written, n rows. */
+/* One kernel call: pointers read, pointers written, n rows, of which the first is row `first` of the batch. */
 struct nc_args {
     const nc_real *const *in;
     nc_real *const *out;
     const struct nc_hyper *hyper;
-    long n;
+    long n, first;
 };
 
 typedef void nc_task(const void *job, long lo, long hi);

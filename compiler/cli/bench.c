@@ -33,6 +33,7 @@ static const Option options[] = {
 /* One kernel call of the entry */
 typedef struct {
     const Kernel *kernel;
+    bool sliced; /* its calls share the rows of a step */
     long calls;
     double seconds;
 } Row;
@@ -75,12 +76,12 @@ static void begin(const struct nc_timer *timer, long call)
 }
 
 /* In the order of the emitter's numbers */
-static void add_rows(Arena *arena, Clock *clock, Kernel *const *kernels, int count)
+static void add_rows(Arena *arena, Clock *clock, Kernel *const *kernels, int count, bool sliced)
 {
     for (int i = 0; i < count; i++) {
-        Row row = {.kernel = kernels[i]};
-        if (kernels[i]->steps)
-            add_rows(arena, clock, kernels[i]->body, kernels[i]->body_count);
+        Row row = {.kernel = kernels[i], .sliced = sliced};
+        if (kernels[i]->body_count)
+            add_rows(arena, clock, kernels[i]->body, kernels[i]->body_count, kernels[i]->slice > 0);
         else
             ARENA_PUSH(arena, clock->rows, clock->count, row);
     }
@@ -101,7 +102,7 @@ static bool time_kernels(Bench *b)
     b->clock.timer.begin = begin;
     if (session.env)
         b->clock.timer.env = *session.env;
-    add_rows(job->arena, &b->clock, b->entry->kernels, b->entry->kernels_count);
+    add_rows(job->arena, &b->clock, b->entry->kernels, b->entry->kernels_count, false);
     session.model = &timed;
     session.env = &b->clock.timer.env;
     int failed = nc_bench_run(&session, b->train, b->bench.n, KERNELS_PART * b->seconds,
@@ -139,8 +140,9 @@ static Figures figures(const Bench *b, const Row *row)
     Figures f = {.calls = (double)row->calls / (double)b->clock.entries};
     double seconds = fmax(row->seconds / (double)b->clock.entries, 1e-12);
     Work work = kernel_work(row->kernel);
-    double flops = f.calls * (work.row * (double)b->bench.n + work.fixed);
-    f.bytes = f.calls * kernel_bytes(row->kernel, b->bench.n, b->job->nc->real_bytes);
+    double n = (double)b->bench.n / (row->sliced ? f.calls : 1);
+    double flops = f.calls * (work.row * n + work.fixed);
+    f.bytes = f.calls * kernel_bytes(row->kernel, n, b->job->nc->real_bytes);
     f.ms = seconds * 1e3;
     f.share = row->seconds / fmax(total_seconds(&b->clock), 1e-12);
     f.gflops = flops / seconds * 1e-9;

@@ -88,7 +88,7 @@ static void add_work(Arena *arena, Summary *s, Kernel *const *kernels, int count
         if (name && products > 0)
             row_of(arena, s, name)->multiply_adds += products;
         if (kernel->body_count)
-            add_work(arena, s, kernel->body, kernel->body_count, times * (double)kernel->steps);
+            add_work(arena, s, kernel->body, kernel->body_count, times * loop_times(kernel));
     }
 }
 

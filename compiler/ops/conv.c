@@ -172,8 +172,7 @@ OP(conv2d_input_grad) = {CONV(conv2d_input_grad),
                          .bind = bind_input_grad,
                          .select = winograd_input_grad,
                          .not_differentiable = true};
-OP(conv2d_kernel_grad) = {
-    CONV(conv2d_kernel_grad),      .doc = "Gradient of conv2d for its kernel.",
-    .packed_output = true,         .infer = infer_kernel_grad,
-    .bind = bind_kernel_grad,      .not_differentiable = true,
-    .select = winograd_kernel_grad};
+OP(conv2d_kernel_grad) = {CONV(conv2d_kernel_grad),   .doc = "Gradient of conv2d for its kernel.",
+                          .packed_output = true,      .accumulates = true,
+                          .infer = infer_kernel_grad, .bind = bind_kernel_grad,
+                          .not_differentiable = true, .select = winograd_kernel_grad};

@@ -129,6 +129,9 @@ OP(depthwise_conv2d_input_grad) = {DEPTHWISE(depthwise_conv2d_input_grad),
                                    .infer = infer_depthwise,
                                    .bind = bind_input_grad,
                                    .not_differentiable = true};
-OP(depthwise_conv2d_kernel_grad) = {
-    DEPTHWISE(depthwise_conv2d_kernel_grad), .doc = "Gradient of depthwise_conv2d for its kernel.",
-    .infer = infer_kernel_grad, .bind = bind_kernel_grad, .not_differentiable = true};
+OP(depthwise_conv2d_kernel_grad) = {DEPTHWISE(depthwise_conv2d_kernel_grad),
+                                    .doc = "Gradient of depthwise_conv2d for its kernel.",
+                                    .accumulates = true,
+                                    .infer = infer_kernel_grad,
+                                    .bind = bind_kernel_grad,
+                                    .not_differentiable = true};

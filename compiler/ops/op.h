@@ -90,6 +90,7 @@ struct Op {
     bool epilogue;         /* kernel: an element-wise chain may follow in its tile */
     bool multiplies;       /* kernel: its work is multiply-adds */
     bool image_tile;       /* kernel: its tiles are those of image_rows() */
+    bool accumulates;      /* kernel: a sum over rows that goes on from what is there, where args->first > 0 */
     bool tile_sums;        /* kernel: sums of such tiles; joins the chain that computes its input */
     unsigned panel_inputs; /* kernel: bit k: input k is fastest in panels */
     unsigned packed_inputs; /* kernel: bit k: input k may lie in panels */

@@ -206,7 +206,8 @@ static void bind_products(KernelBuild *build, const Node *node)
 static void bind_products_tn(KernelBuild *build, const Node *node)
 {
     Winograd shape = geometry(node);
-    bind_step(build, node, NULL, "nc_winograd_product_tn(y, a, b, &geometry, n, 0, u)",
+    bind_step(build, node, NULL,
+              "nc_winograd_product_tn(y, a, b, &geometry, n, args->first > 0, u)",
               arena_printf(build->arena, "%lld", (long long)winograd_cells(&shape)));
     count_products(build, &shape);
 }
@@ -241,9 +242,10 @@ OP(winograd_output) = {STEP(winograd_output, 1), .doc = "The image of such produ
 OP(winograd_output_grad) = {STEP(winograd_output_grad, 1),
                             .doc = "Gradient of winograd_output for the products.",
                             .infer = infer_filters, .bind = bind_output_grad};
-OP(winograd_product_tn) = {STEP(winograd_product_tn, 2), .multiplies = true,
-                           .doc = "Gradient of winograd_product for the transformed kernel.",
-                           .infer = infer_kernel, .bind = bind_products_tn};
+OP(winograd_product_tn) = {
+    STEP(winograd_product_tn, 2), .multiplies = true,
+    .accumulates = true,          .doc = "Gradient of winograd_product for the transformed kernel.",
+    .infer = infer_kernel,        .bind = bind_products_tn};
 OP(winograd_kernel_grad) = {STEP(winograd_kernel_grad, 1), .packed_output = true,
                             .doc = "Gradient of winograd_kernel for the kernel.",
                             .infer = infer_kernel_grad, .bind = bind_kernel_grad};

@@ -47,7 +47,7 @@ static inline void run(nc_task *task, const nc_real *const *in, nc_real *const *
                        long units)
 {
     const struct nc_hyper hyper = {0, 0, 1, 0, 0};
-    struct nc_args args = {in, out, &hyper, 0};
+    struct nc_args args = {in, out, &hyper, 0, 0};
     args.n = n;
     const long third = units / 3;
     task(&args, third, 2 * third);

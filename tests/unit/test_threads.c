@@ -1,5 +1,6 @@
-/* Threads: training steps give the same bits however the work is cut, and only kernels that are worth
- * it are cut at all. */
+/* Threads and slices: training steps give the same bits however the work is cut over threads, the same
+ * results however the batch is cut into slices, and only kernels that are worth it are cut at all. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,21 +53,29 @@ typedef struct {
     Backend *backend;
 } Loaded;
 
-static const Program *compiled(Arena *arena, Diag *diag, const char *text, int64_t batch)
+static const Program *compiled(Arena *arena, Diag *diag, const char *text, int64_t batch,
+                               int64_t cache)
 {
-    const CompileOptions options = {
-        .spec_path = "a.yaml", .spec_text = text, .batch = batch, .uses = NC_TRAINS};
+    /* Adam would make steps of the noise that is a bias' gradient in front of a normalization. */
+    static const char *const plain[] = {"train.optimizer=sgd"};
+    const CompileOptions options = {.spec_path = "a.yaml",
+                                    .sets = plain,
+                                    .sets_count = cache != 0,
+                                    .spec_text = text,
+                                    .batch = batch,
+                                    .cache = cache,
+                                    .uses = NC_TRAINS};
     Model *model = read_model(arena, diag, &options);
     if (!model)
         fail_msg("%s", diag->text.text);
     return compile_model(model, &options);
 }
 
-static Loaded load(const char *text)
+static Loaded load(const char *text, int64_t cache)
 {
     Loaded l = {.arena = arena_new()};
     l.diag = diag_new(l.arena);
-    l.program = compiled(l.arena, l.diag, text, 0);
+    l.program = compiled(l.arena, l.diag, text, 0, cache);
     l.model = describe(l.arena, l.program, sizeof(float));
     const LoadRequest request = {l.arena, l.diag, l.program, l.model, emit_unit};
     l.backend = load_tcc(&request, EMIT_JIT_TCC);
@@ -144,7 +153,7 @@ static void results_do_not_depend_on_threads(void **state)
 {
     static const int threads[] = {2, 3, 7};
     (void)state;
-    Loaded l = load(network);
+    Loaded l = load(network, 0);
     Seen seen = {.count = 0};
     const struct nc_env alone = {&seen, backwards};
     Result serial = train(&l, NULL);
@@ -163,6 +172,52 @@ static void results_do_not_depend_on_threads(void **state)
     arena_free(l.arena);
 }
 
+/* ---- slices ------------------------------------------------------------------------------------ */
+
+static int loops(const Entry *entry, int64_t *rows)
+{
+    int count = 0;
+    for (int i = 0; i < entry->kernels_count; i++) {
+        count += entry->kernels[i]->slice > 0;
+        if (entry->kernels[i]->slice > *rows)
+            *rows = entry->kernels[i]->slice;
+    }
+    return count;
+}
+
+/* Slices of one row, of some, and of a number that leaves a rest; the whole batch at once is the measure.
+ * Only where sums of kernel gradients are cut may bits differ. */
+static void results_do_not_depend_on_slices(void **state)
+{
+    static const int64_t cache[] = {1, 100000, 350000};
+    int64_t rows = 0;
+    (void)state;
+    Loaded whole = load(network, INT64_MAX);
+    Result wanted = train(&whole, NULL);
+    const float *want = (const float *)(const void *)wanted.bytes;
+    assert_int_equal(loops(whole.program->train, &rows), 0);
+    for (size_t i = 0; i < sizeof cache / sizeof *cache; i++) {
+        Loaded l = load(network, cache[i]);
+        Result found = train(&l, NULL);
+        const float *got = (const float *)(const void *)found.bytes;
+        rows = 0;
+        assert_true(loops(l.program->train, &rows) > 2);
+        assert_true(i == 0 ? rows == 1 : rows > 1);
+        assert_int_equal(found.count, wanted.count);
+        for (size_t k = 0; k < found.count / sizeof *got; k++) {
+            if (!(fabsf(got[k] - want[k]) <= 2e-4f * (1 + fabsf(want[k]))))
+                fail_msg("slices of %lld: value %zu is %g, not %g", (long long)rows, k,
+                         (double)got[k], (double)want[k]);
+        }
+        free(found.bytes);
+        backend_close(l.backend);
+        arena_free(l.arena);
+    }
+    free(wanted.bytes);
+    backend_close(whole.backend);
+    arena_free(whole.arena);
+}
+
 /* ---- which kernels are cut ----------------------------------------------------------------------- */
 
 static int occurrences(const char *text, const char *word)
@@ -177,7 +232,7 @@ static int occurrences(const char *text, const char *word)
 static int cut_kernels(const char *text, int64_t batch, int *all)
 {
     Arena *arena = arena_new();
-    const Program *program = compiled(arena, diag_new(arena), text, batch);
+    const Program *program = compiled(arena, diag_new(arena), text, batch, INT64_MAX);
     const char *unit = emit_unit(arena, program, EMIT_JIT_CC);
     int cut = occurrences(unit, "nc_run(env, ");
     *all = program->train->kernels_count;
@@ -205,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_do_not_depend_on_threads),
+        cmocka_unit_test(results_do_not_depend_on_slices),
         cmocka_unit_test(small_kernels_stay_on_one_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
