@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #define MOST 1000
+enum { PARTS_EACH = 4 }; /* calls that a job may make of each thread */
 
 /* Plain ints: two threads on one unit would be a data race for ThreadSanitizer to see. */
 struct count {
@@ -48,7 +49,7 @@ static void test_every_unit_once(void **unused)
             for (int i = 0; i < 50; i++)
                 env->parallel(env->context, count_units, &job, sizes[s]);
             check_counts(&c, sizes[s], 50);
-            assert_true(atomic_load(&c.calls) <= 50 * threads);
+            assert_true(atomic_load(&c.calls) <= 50 * threads * PARTS_EACH);
         }
         nc_pool_free(pool);
     }
@@ -140,6 +141,36 @@ static void test_several_callers(void **unused)
     nc_pool_free(pool);
 }
 
+/* Whoever gets the first unit is held up until all other parts are done. */
+struct held {
+    atomic_long done;
+    long others;
+};
+
+static void hold_first(const void *job, long lo, long hi)
+{
+    struct held *h = *(struct held *const *)job;
+    while (lo == 0 && atomic_load(&h->done) < h->others)
+        usleep(100);
+    atomic_fetch_add(&h->done, hi - lo);
+}
+
+/* A thread that is held up keeps the part that it has begun, no more: the others do the rest. */
+static void test_nobody_waits_for_parts_not_begun(void **unused)
+{
+    (void)unused;
+    for (int threads = 2; threads <= 5; threads++) {
+        struct nc_pool *pool = nc_pool_new(threads);
+        const struct nc_env *env = nc_pool_env(pool);
+        struct held h = {.others = MOST - MOST / threads / PARTS_EACH}, *job = &h;
+        alarm(20);
+        env->parallel(env->context, hold_first, &job, MOST);
+        alarm(0);
+        assert_int_equal(atomic_load(&h.done), MOST);
+        nc_pool_free(pool);
+    }
+}
+
 static void test_one_thread(void **unused)
 {
     (void)unused;
@@ -158,8 +189,11 @@ static void test_one_thread(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_unit_once), cmocka_unit_test(test_jobs_in_a_row),
-        cmocka_unit_test(test_nested),          cmocka_unit_test(test_several_callers),
+        cmocka_unit_test(test_every_unit_once),
+        cmocka_unit_test(test_jobs_in_a_row),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_several_callers),
+        cmocka_unit_test(test_nobody_waits_for_parts_not_begun),
         cmocka_unit_test(test_one_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
