@@ -6,6 +6,7 @@
 
 #include "embedded.h"
 #include "native.h"
+#include "work.h"
 
 typedef struct EmittedKernel EmittedKernel;
 struct EmittedKernel {
@@ -235,13 +236,12 @@ static char *call_comment(const Emitter *emitter, const Kernel *kernel)
     return text.text;
 }
 
-enum { THREADING_WORTH = 400000 }; /* operations below which one thread is faster */
-
+/* A hand-over to threads takes half a microsecond. */
 static bool worth_threads(const Emitter *emitter, const Kernel *kernel, const Kernel *loop)
 {
+    enum { LEAST_NANOSECONDS = 4000 };
     int64_t rows = loop && loop->slice ? loop->slice : emitter->program->batch;
-    double work = kernel->flops * (double)rows + kernel->flops_fixed;
-    return work > THREADING_WORTH && !(loop && loop->steps);
+    return !(loop && loop->steps) && kernel_nanoseconds(kernel, rows) > LEAST_NANOSECONDS;
 }
 
 typedef enum { ITEM_BEGIN, ITEM_SLICE, ITEM_CALL, ITEM_PART, ITEM_END } ItemKind;

@@ -2,7 +2,8 @@
  *
  * Requires: the final order of kernels. Decides: offsets, so that no two buffers that live at once
  * overlap; largest first, each at the lowest place that is free for its whole life. Where that needs
- * more than what lives at once, the buffer that ends highest is placed earlier, and all once more.
+ * more than what lives at once, the buffer that ends highest is placed earlier, and all once more; then the
+ * same from other orders: in time, forwards and backwards.
  * Everything in a loop lives as long as the loop, but for what lies within a slice of the batch. */
 #include <stdlib.h>
 #include <string.h>
@@ -166,20 +167,46 @@ static void move_to_half(Piece *pieces, int from)
     pieces[to] = piece;
 }
 
-/* Returns the size of the block. */
-static int64_t place(Piece *pieces, int count, int64_t least)
+static int earlier_first(const void *a, const void *b)
 {
-    int64_t best = INT64_MAX;
-    for (int round = 0; round < ROUNDS && count && best > least + least / CLOSE; round++) {
+    const Piece *x = a, *y = b;
+    if (x->buffer->first != y->buffer->first)
+        return x->buffer->first - y->buffer->first;
+    return larger_first(a, b);
+}
+
+static int later_first(const void *a, const void *b)
+{
+    const Piece *x = a, *y = b;
+    if (x->buffer->last != y->buffer->last)
+        return y->buffer->last - x->buffer->last;
+    return larger_first(a, b);
+}
+
+static void try_order(Piece *pieces, int count, int64_t enough, int64_t *best)
+{
+    for (int round = 0; round<ROUNDS && * best> enough; round++) {
         int highest = place_all(pieces, pieces + count, count);
         int64_t end = pieces[highest].offset + pieces[highest].size;
-        if (end < best) {
-            best = end;
+        if (end < *best) {
+            *best = end;
             keep_places(pieces, count);
         }
         move_to_half(pieces, highest);
     }
-    return count ? best : 0;
+}
+
+/* Returns the size of the block. */
+static int64_t place(Piece *pieces, int count, int64_t least)
+{
+    static int (*const orders[])(const void *, const void *) = {larger_first, earlier_first,
+                                                                later_first};
+    int64_t best = count ? INT64_MAX : 0;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        qsort(pieces, (size_t)count, sizeof *pieces, orders[i]);
+        try_order(pieces, count, least + least / CLOSE, &best);
+    }
+    return best;
 }
 
 void plan(Entry *entry, int64_t batch)
@@ -190,7 +217,6 @@ void plan(Entry *entry, int64_t batch)
     if (!pieces || !change)
         bug("out of memory");
     int count = gather_pieces(entry, batch, pieces);
-    qsort(pieces, (size_t)count, sizeof *pieces, larger_first);
     int64_t least = most_alive(pieces, count, change, positions);
     entry->arena_elements = place(pieces, count, least) + SLACK;
     free(change);

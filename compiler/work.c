@@ -6,10 +6,21 @@ Work kernel_work(const Kernel *kernel)
 }
 
 /* A kernel of products is called after its first node; what follows in its tile is not counted. */
+static bool multiplies(const Kernel *kernel)
+{
+    return kernel->nodes_count && op_of(kernel->nodes[0])->multiplies;
+}
+
 Work kernel_products(const Kernel *kernel)
 {
-    bool multiplies = kernel->nodes_count && op_of(kernel->nodes[0])->multiplies;
-    return multiplies ? kernel_work(kernel) : (Work){0, 0};
+    return multiplies(kernel) ? kernel_work(kernel) : (Work){0, 0};
+}
+
+double kernel_nanoseconds(const Kernel *kernel, int64_t batch)
+{
+    static const double products = 32, others = 3; /* operations a nanosecond */
+    Work work = kernel_work(kernel);
+    return (work.row * (double)batch + work.fixed) / (multiplies(kernel) ? products : others);
 }
 
 double loop_times(const Kernel *loop)

@@ -19,4 +19,8 @@ Work entry_products(const Entry *entry);
 /* Bytes read and written by a kernel for n rows, once: the sizes of its buffers. */
 double kernel_bytes(const Kernel *kernel, double n, size_t real_bytes);
 
+/* About how long a kernel takes on one core for so many rows: to decide what is worth threads, for
+ * every machine alike. */
+double kernel_nanoseconds(const Kernel *kernel, int64_t batch);
+
 #endif

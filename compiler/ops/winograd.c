@@ -107,6 +107,35 @@ static Shape infer_kernel_grad(const Node *node)
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
+/* What a step needs of the geometry, so that layers that differ in the rest share its function */
+static Winograd of_input(Winograd shape)
+{
+    shape.filters = shape.flip = 0;
+    return shape;
+}
+
+static Winograd of_products(Winograd shape)
+{
+    shape.size[0] = shape.size[1] = shape.before[0] = shape.before[1] = shape.flip = 0;
+    return shape;
+}
+
+static Winograd of_output(Winograd shape)
+{
+    shape = of_products(shape);
+    shape.size[2] = 0;
+    return shape;
+}
+
+static Winograd of_weights(Winograd shape)
+{
+    int64_t flip = shape.flip;
+    shape = of_products(shape);
+    shape.extent[0] = shape.extent[1] = 0;
+    shape.flip = flip;
+    return shape;
+}
+
 /* As struct nc_winograd has it; `weight` is the 3 x 3 kernel, where the step reads or writes it. */
 static const char *geometry_text(const KernelBuild *build, const Winograd *shape,
                                  const Node *weight)
@@ -127,10 +156,9 @@ static const char *geometry_text(const KernelBuild *build, const Winograd *shape
     return text.text;
 }
 
-static void bind_step(KernelBuild *build, const Node *node, const Node *weight, const char *call,
-                      const char *units)
+static void bind_step(KernelBuild *build, const Node *node, Winograd shape, const Node *weight,
+                      const char *call, const char *units)
 {
-    Winograd shape = geometry(node);
     TemplateRecord *bind = build->kernel->bind;
     bind_template(build, "winograd");
     bind_text(build, "GEOMETRY", geometry_text(build, &shape, weight));
@@ -145,29 +173,29 @@ static void bind_step(KernelBuild *build, const Node *node, const Node *weight, 
 }
 
 /* A unit is a line of tiles. A transform takes some eight operations a cell and channel. */
-static void bind_patches(KernelBuild *build, const Node *node, const char *call)
+static void bind_patches(KernelBuild *build, const Node *node, Winograd shape, const char *call)
 {
-    Winograd shape = geometry(node);
-    bind_step(build, node, NULL, call,
+    bind_step(build, node, shape, NULL, call,
               arena_printf(build->arena, "n * %lld", (long long)tiles_along(&shape, 0)));
     build->kernel->flops = 8.0 * (double)shape_row(node->shape);
 }
 
 static void bind_input(KernelBuild *build, const Node *node)
 {
-    bind_patches(build, node, "nc_winograd_input(y, a, &geometry, u)");
+    bind_patches(build, node, of_input(geometry(node)), "nc_winograd_input(y, a, &geometry, u)");
 }
 
 static void bind_output_grad(KernelBuild *build, const Node *node)
 {
-    bind_patches(build, node, "nc_winograd_output_grad(y, a, &geometry, u)");
+    bind_patches(build, node, of_output(geometry(node)),
+                 "nc_winograd_output_grad(y, a, &geometry, u)");
 }
 
 /* A unit is a row of a panel. */
 static void bind_weights(KernelBuild *build, const Node *node, const Node *weight, const char *call)
 {
     Winograd shape = geometry(node);
-    bind_step(build, node, weight, call,
+    bind_step(build, node, of_weights(shape), weight, call,
               arena_printf(build->arena, "%lld", (long long)(panels(&shape) * shape.size[2])));
     build->kernel->flops_fixed =
         8.0 * (double)(winograd_cells(&shape) * shape.size[2] * shape.filters);
@@ -195,10 +223,10 @@ static void bind_products(KernelBuild *build, const Node *node)
     Winograd shape = geometry(node);
     int64_t rows = group_lines(&shape) * tiles_along(&shape, 1), block = (rows + 47) / rows,
             groups = winograd_tiles(&shape) / rows;
-    bind_step(build, node, NULL, "nc_winograd_product(y, a, b, &geometry, n, u)",
-              arena_printf(build->arena, "(n * %lld + %lld) / %lld * %lld", (long long)groups,
-                           (long long)block - 1, (long long)block,
-                           (long long)winograd_cells(&shape)));
+    bind_step(
+        build, node, of_products(shape), NULL, "nc_winograd_product(y, a, b, &geometry, n, u)",
+        arena_printf(build->arena, "(n * %lld + %lld) / %lld * %lld", (long long)groups,
+                     (long long)block - 1, (long long)block, (long long)winograd_cells(&shape)));
     count_products(build, &shape);
 }
 
@@ -206,7 +234,7 @@ static void bind_products(KernelBuild *build, const Node *node)
 static void bind_products_tn(KernelBuild *build, const Node *node)
 {
     Winograd shape = geometry(node);
-    bind_step(build, node, NULL,
+    bind_step(build, node, of_products(shape), NULL,
               "nc_winograd_product_tn(y, a, b, &geometry, n, args->first > 0, u)",
               arena_printf(build->arena, "%lld", (long long)winograd_cells(&shape)));
     count_products(build, &shape);
@@ -217,6 +245,7 @@ static void bind_output(KernelBuild *build, const Node *node)
     Winograd shape = geometry(node);
     TileShape tile = image_tile(build, node->shape, panel_width(&shape));
     bind_tile(build, node, &tile);
+    shape = of_output(shape);
     bind_constant(build, "nc_winograd", "geometry", geometry_text(build, &shape, NULL));
     bind_product(build, "nc_winograd_output(c, a, &geometry, i, rows, j)");
     build->kernel->flops =

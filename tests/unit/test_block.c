@@ -22,7 +22,7 @@ enum {
 
 static int64_t size_of(const Buffer *buffer, int64_t batch)
 {
-    int64_t size = buffer->elements * (buffer->batched ? batch : 1);
+    int64_t size = buffer->elements * (buffer->slice ? buffer->slice : buffer->batched ? batch : 1);
     return (size + LINE - 1) / LINE * LINE;
 }
 
@@ -31,10 +31,18 @@ static bool in_block(const Buffer *buffer)
     return buffer->kind == BUFFER_ARENA && buffer->first >= 0;
 }
 
+static int last_position(const Entry *entry)
+{
+    int last = 0;
+    for (int k = 0; k < entry->buffers_count; k++)
+        last = entry->buffers[k]->last > last ? entry->buffers[k]->last : last;
+    return last;
+}
+
 static int64_t most_alive(const Entry *entry, int64_t batch)
 {
     int64_t most = 0;
-    for (int i = 0; i < entry->kernels_count; i++) {
+    for (int i = 0; i <= last_position(entry); i++) {
         int64_t alive = 0;
         for (int k = 0; k < entry->buffers_count; k++) {
             const Buffer *b = entry->buffers[k];

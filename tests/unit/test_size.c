@@ -44,11 +44,19 @@ static int count_kernels(Kernel *const *kernels, int count)
 {
     int sum = 0;
     for (int i = 0; i < count; i++)
-        sum += kernels[i]->steps ? count_kernels(kernels[i]->body, kernels[i]->body_count) : 1;
+        sum += kernels[i]->body_count ? count_kernels(kernels[i]->body, kernels[i]->body_count) : 1;
     return sum;
 }
 
-/* The ops of a kernel, each with the shapes (of constants the values) that it reads and yields, and how
+static void add_attributes(Str *text, const Node *node)
+{
+    for (int i = 0; i < attr_count(op_of(node)->attrs); i++) {
+        for (int k = 0; k < node->attr[i].count && node->attr[i].list; k++)
+            str_printf(text, " %lld", (long long)node->attr[i].list[k]);
+    }
+}
+
+/* The ops of a kernel, each with its sizes and the shapes (of constants the values) that it reads and yields, and how
  * many tensors it leaves in memory */
 static const char *pair_text(Arena *arena, const Kernel *kernel)
 {
@@ -65,6 +73,7 @@ static const char *pair_text(Arena *arena, const Kernel *kernel)
             else
                 str_printf(&text, " %s", shape_text(arena, node->in[k]->shape));
         }
+        add_attributes(&text, node);
         str_add(&text, "\n");
     }
     return text.text;
@@ -75,14 +84,24 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void add_pairs(Arena *arena, Kernel *const *kernels, int count, const char ***texts,
+                      int *texts_count)
+{
+    for (int i = 0; i < count; i++) {
+        if (kernels[i]->body_count)
+            add_pairs(arena, kernels[i]->body, kernels[i]->body_count, texts, texts_count);
+        else
+            ARENA_PUSH(arena, *texts, *texts_count, pair_text(arena, kernels[i]));
+    }
+}
+
 static int count_pairs(Arena *arena, const Entry *entry)
 {
-    const char **texts = ARENA_ARRAY(arena, const char *, entry->kernels_count);
-    int distinct = 0;
-    for (int i = 0; i < entry->kernels_count; i++)
-        texts[i] = pair_text(arena, entry->kernels[i]);
-    qsort(texts, (size_t)entry->kernels_count, sizeof *texts, by_text);
-    for (int i = 0; i < entry->kernels_count; i++)
+    const char **texts = NULL;
+    int distinct = 0, count = 0;
+    add_pairs(arena, entry->kernels, entry->kernels_count, &texts, &count);
+    qsort(texts, (size_t)count, sizeof *texts, by_text);
+    for (int i = 0; i < count; i++)
         distinct += i == 0 || strcmp(texts[i], texts[i - 1]) != 0;
     return distinct;
 }

@@ -249,8 +249,8 @@ static void small_kernels_stay_on_one_thread(void **state)
     int all;
     (void)state;
     assert_int_equal(cut_kernels(dense, 1, &all), 0);
-    assert_int_equal(cut_kernels(dense, 90, &all), 0);
-    assert_int_equal(cut_kernels(dense, 110, &all), 2);
+    assert_int_equal(cut_kernels(dense, 30, &all), 0);
+    assert_int_equal(cut_kernels(dense, 40, &all), 2);
     assert_true(all > 4);
     int few = cut_kernels(network, 1, &all), some = cut_kernels(network, 37, &all);
     assert_true(few < some && some > 10 && some < all);
