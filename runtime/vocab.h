@@ -140,6 +140,10 @@ void *memcpy(void *, const void *, unsigned long);
 #define NC_MEMCPY __builtin_memcpy
 #define NC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define NC_PREFETCH(p) __builtin_prefetch(p)
+/* What was made of x, and what was read from memory, is not kept in registers beyond: registers are
+ * for the inner loop. */
+#define NC_OPAQUE(x) __asm__("" : "+r"(x))
+#define NC_RELOAD() __asm__ volatile("" : : : "memory")
 #if !defined(NC_SCALAR) && !defined(NC_DOUBLE) && !(defined(__i386__) && !defined(__SSE__))
 #define NC_VECTORS 1
 #endif
@@ -150,6 +154,8 @@ void *memcpy(void *, const void *, unsigned long);
 #define NC_MEMCPY memcpy
 #define NC_LIKELY(x) (x)
 #define NC_PREFETCH(p)
+#define NC_OPAQUE(x) ((void)0)
+#define NC_RELOAD() ((void)0)
 #endif
 
 /* Before a loop: its iterations do not depend on each other (the destination may be a source);
@@ -181,6 +187,7 @@ void *memcpy(void *, const void *, unsigned long);
 
 #include "vocab/primitives.h"
 #include "vocab/blocks.h"
+#include "vocab/tuning.h"
 #include "vocab/vectors.h"
 #include "vocab/tile.h"
 #include "vocab/window.h"

@@ -5,118 +5,112 @@
 /* c[r][j] = the sum over k of a[r * row + k * k] * b[k][j]: each element is one chain of fma in a
  * fixed order, so that its bits depend on neither tile shape nor instruction set. K is summed in
  * three nested loops: cells (`wide`) of lines (`high`) of k. The chain starts from 0, or from c if
- * `add`. `rows` and `vectors` are literals; the accumulators are registers. */
-NC_INLINE void nc_tile_part(nc_real *c, long ldc, const int add, const nc_real *a,
+ * `add`. `rows` and `vectors` are literals; the accumulators are registers, as many as hide the
+ * latency of an addition. Each `group` of rows has a pointer: with three, their strides are scales of
+ * one register. A panel is fetched ahead of its use. */
+NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                             const struct nc_strides *as, const nc_real *b,
                             const struct nc_strides *bs, const struct nc_extents *extents,
-                            const int rows, const int vectors)
+                            const int rows, const int vectors, const int group)
 {
-    const long a_row = as->row, a_k = as->k, ldb = bs->k, K = extents->k;
-    nc_vector acc[NC_TILE_ROWS][2];
+    nc_vector acc[NC_TILE_ROWS * 2 < 8 ? 8 : NC_TILE_ROWS * 2];
     NC_UNROLL
-    for (int r = 0; r < rows; r++) {
+    for (int r = 0; r < rows * vectors; r++)
+        acc[r] = nc_vector_splat(0);
+    if (add) {
         NC_UNROLL
-        for (int v = 0; v < vectors; v++)
-            acc[r][v] = add ? nc_vector_load(c + r * ldc + v * NC_LANES) : nc_vector_splat(0);
+        for (int r = 0; r < rows; r++) {
+            NC_UNROLL
+            for (int v = 0; v < vectors; v++)
+                acc[r * vectors + v] = nc_vector_load(c + r * ldc + v * NC_LANES);
+        }
     }
     for (long wide = 0; wide < extents->wide; wide++) {
         for (long high = 0; high < extents->high; high++) {
-            const nc_real *a_line = a + wide * as->wide + high * as->high;
+            if (group < NC_TILE_ROWS)
+                NC_RELOAD();
+            const long a_row = as->row, a_k = as->k, ldb = bs->k;
             const nc_real *b_line = b + wide * bs->wide + high * bs->high;
-            for (long k = 0; k < K; k++) {
-                nc_vector u[2];
+            const nc_real *fetched = b_line + (ldb <= NC_PANEL ? 16 * ldb : 0);
+            const nc_real *a_line[NC_TILE_ROWS];
+            if (group < NC_TILE_ROWS)
+                NC_OPAQUE(fetched);
+            NC_UNROLL
+            for (int r = 0; r < rows; r += group) {
+                a_line[r / group] = a + r * a_row + wide * as->wide + high * as->high;
+                if (group < NC_TILE_ROWS)
+                    NC_OPAQUE(a_line[r / group]);
+            }
+            for (long k = extents->k; k > 0; k--) {
+                nc_vector u[8];
                 NC_UNROLL
                 for (int v = 0; v < vectors; v++) {
-                    NC_PREFETCH(b_line + (k + 16) * ldb + v * NC_LANES);
-                    u[v] = nc_vector_load(b_line + k * ldb + v * NC_LANES);
+                    NC_PREFETCH(fetched + v * NC_LANES);
+                    u[v] = nc_vector_load(b_line + v * NC_LANES);
                 }
                 NC_UNROLL
                 for (int r = 0; r < rows; r++) {
-                    nc_vector s = nc_vector_broadcast(a_line + r * a_row + k * a_k);
+                    nc_vector s = nc_vector_broadcast(a_line[r / group] + r % group * a_row);
                     NC_UNROLL
                     for (int v = 0; v < vectors; v++)
-                        acc[r][v] = nc_vector_fma(s, u[v], acc[r][v]);
+                        acc[r * vectors + v] = nc_vector_fma(s, u[v], acc[r * vectors + v]);
                 }
+                NC_UNROLL
+                for (int r = 0; r < rows; r += group)
+                    a_line[r / group] += a_k;
+                b_line += ldb;
+                fetched += ldb;
             }
         }
+    }
+    if (group < NC_TILE_ROWS) {
+        NC_OPAQUE(c);
+        NC_OPAQUE(ldc);
     }
     NC_UNROLL
     for (int r = 0; r < rows; r++) {
         NC_UNROLL
         for (int v = 0; v < vectors; v++)
-            nc_vector_store(c + r * ldc + v * NC_LANES, acc[r][v]);
+            nc_vector_store(c + r * ldc + v * NC_LANES, acc[r * vectors + v]);
     }
 }
-/* One row, eight vectors wide: as many chains as hide the latency of an addition */
-NC_INLINE void nc_tile_row(nc_real *c, const int add, const nc_real *a, const struct nc_strides *as,
-                           const nc_real *b, const struct nc_strides *bs,
-                           const struct nc_extents *extents)
-{
-    const long a_k = as->k, ldb = bs->k, K = extents->k;
-    nc_vector acc[8];
-    NC_UNROLL
-    for (int v = 0; v < 8; v++)
-        acc[v] = add ? nc_vector_load(c + v * NC_LANES) : nc_vector_splat(0);
-    for (long wide = 0; wide < extents->wide; wide++) {
-        for (long high = 0; high < extents->high; high++) {
-            const nc_real *a_line = a + wide * as->wide + high * as->high;
-            const nc_real *b_line = b + wide * bs->wide + high * bs->high;
-            for (long k = 0; k < K; k++) {
-                const nc_vector s = nc_vector_broadcast(a_line + k * a_k);
-                NC_UNROLL
-                for (int v = 0; v < 8; v++)
-                    acc[v] =
-                        nc_vector_fma(s, nc_vector_load(b_line + k * ldb + v * NC_LANES), acc[v]);
-            }
-        }
+/* Out of line, for each has the registers for itself; a part higher than the registers hold is none. */
+#define NC_TILE_HEIGHTS(X)                                                                         \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define NC_TILE_PART(name, rows, vectors)                                                          \
+    NC_NOINLINE void name(nc_real *c, long ldc, int add, const nc_real *a,                         \
+                          const struct nc_strides *as, const nc_real *b,                           \
+                          const struct nc_strides *bs, const struct nc_extents *extents)           \
+    {                                                                                              \
+        nc_tile_part(c, ldc, add, a, as, b, bs, extents, (rows) <= NC_TILE_ROWS ? (rows) : 1,      \
+                     vectors, 3);                                                                  \
     }
-    NC_UNROLL
-    for (int v = 0; v < 8; v++)
-        nc_vector_store(c + v * NC_LANES, acc[v]);
-}
-/* `width` is a multiple of 16; strips of two vectors, or of one; of eight for one row */
-NC_INLINE void nc_tile_strips(nc_real *c, long ldc, const int add, const nc_real *a,
-                              const struct nc_strides *as, const nc_real *b,
-                              const struct nc_strides *bs, const struct nc_extents *extents,
-                              const int rows, long width)
-{
-    long j = 0;
-    for (; rows == 1 && j + 8 * NC_LANES <= width; j += 8 * NC_LANES)
-        nc_tile_row(c + j, add, a, as, b + j, bs, extents);
-    for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
-        nc_tile_part(c + j, ldc, add, a, as, b + j, bs, extents, rows, 2);
-    if (16 % (2 * NC_LANES) != 0 && j < width)
-        nc_tile_part(c + j, ldc, add, a, as, b + j, bs, extents, rows, 1);
-}
-/* A tile of any height, out of line: cut into parts of nearly equal height. */
-NC_NOINLINE void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a,
+#define NC_TILE_PARTS(rows)                                                                        \
+    NC_TILE_PART(nc_tile_##rows##x1, rows, 1) NC_TILE_PART(nc_tile_##rows##x2, rows, 2)
+NC_TILE_HEIGHTS(NC_TILE_PARTS)
+NC_TILE_PART(nc_tile_3x4, 3, 4)
+NC_TILE_PART(nc_tile_2x4, 2, 4)
+NC_TILE_PART(nc_tile_1x8, 1, 8)
+
+/* A strip of one or two vectors, of any height: in parts of nearly equal height */
+NC_STATIC void nc_tile_strip(nc_real *c, long ldc, int add, const nc_real *a,
                              const struct nc_strides *as, const nc_real *b,
                              const struct nc_strides *bs, const struct nc_extents *extents,
-                             long rows, long width)
+                             long rows, int vectors)
 {
     for (long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
         const long done = (rows + parts - 1) / parts;
-#define NC_TILE_CASE(height)                                                                       \
-    case height:                                                                                   \
-        if (height <= NC_TILE_ROWS)                                                                \
-            nc_tile_strips(c, ldc, add, a, as, b, bs, extents,                                     \
-                           height <= NC_TILE_ROWS ? height : 1, width);                            \
+#define NC_TILE_CASE(rows)                                                                         \
+    case rows:                                                                                     \
+        if (rows > NC_TILE_ROWS)                                                                   \
+            break;                                                                                 \
+        if (vectors == 2)                                                                          \
+            nc_tile_##rows##x2(c, ldc, add, a, as, b, bs, extents);                                \
+        else                                                                                       \
+            nc_tile_##rows##x1(c, ldc, add, a, as, b, bs, extents);                                \
         break;
         switch (done) {
-            NC_TILE_CASE(1)
-            NC_TILE_CASE(2)
-            NC_TILE_CASE(3)
-            NC_TILE_CASE(4)
-            NC_TILE_CASE(5)
-            NC_TILE_CASE(6)
-            NC_TILE_CASE(7)
-            NC_TILE_CASE(8)
-            NC_TILE_CASE(9)
-            NC_TILE_CASE(10)
-            NC_TILE_CASE(11)
-            NC_TILE_CASE(12)
-            NC_TILE_CASE(13)
-            NC_TILE_CASE(14)
+            NC_TILE_HEIGHTS(NC_TILE_CASE)
         }
 #undef NC_TILE_CASE
         c += done * ldc;
@@ -124,18 +118,91 @@ NC_NOINLINE void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a,
         rows -= done;
     }
 }
+/* `width` is a multiple of 16. Strips are two vectors wide, those of few rows wider; all rows meet one
+ * before the next, so that it stays in the first cache. */
+NC_STATIC void nc_tile_strips(nc_real *c, long ldc, int add, const nc_real *a,
+                              const struct nc_strides *as, const nc_real *b,
+                              const struct nc_strides *bs, const struct nc_extents *extents,
+                              long rows, long width)
+{
+    long j = 0;
+    for (; rows == 1 && j + 8 * NC_LANES <= width; j += 8 * NC_LANES)
+        nc_tile_1x8(c + j, ldc, add, a, as, b + j, bs, extents);
+    for (; rows == 2 && j + 4 * NC_LANES <= width; j += 4 * NC_LANES)
+        nc_tile_2x4(c + j, ldc, add, a, as, b + j, bs, extents);
+    for (; rows == 3 && NC_TILE_ROWS >= 6 && j + 4 * NC_LANES <= width; j += 4 * NC_LANES)
+        nc_tile_3x4(c + j, ldc, add, a, as, b + j, bs, extents);
+    for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
+        nc_tile_strip(c + j, ldc, add, a, as, b + j, bs, extents, rows, 2);
+    if (16 % (2 * NC_LANES) != 0 && j < width)
+        nc_tile_strip(c + j, ldc, add, a, as, b + j, bs, extents, rows, 1);
+}
+/* How far to sum at a time, lest operands leave the first cache before the tile's other rows and
+ * columns meet them. Panels that rows of `a` meet are read in order, which any cache is quick at. */
+NC_STATIC struct nc_extents nc_tile_block(const struct nc_strides *as, const struct nc_strides *bs,
+                                          const struct nc_extents *extents, long rows)
+{
+    const long most =
+        rows <= NC_TILE_ROWS || (as->k == 1 && bs->k <= NC_PANEL) ? NC_BLOCK_PANEL : NC_BLOCK;
+    struct nc_extents block = {extents->k, 1, 1};
+    if (block.k > most) {
+        const long parts = (block.k + most - 1) / most;
+        block.k = (block.k + parts - 1) / parts;
+        return block;
+    }
+    block.high = block.k * extents->high <= most ? extents->high : most / block.k;
+    if (block.high == extents->high)
+        block.wide = most / (block.k * block.high);
+    return block;
+}
+NC_INLINE long nc_tile_step(long at, long step, long end)
+{
+    return end - at < step ? end - at : step;
+}
+/* A tile of any height, out of line */
+NC_NOINLINE void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a,
+                             const struct nc_strides *as, const nc_real *b,
+                             const struct nc_strides *bs, const struct nc_extents *extents,
+                             long rows, long width)
+{
+    struct nc_extents step;
+    int more = add;
+    if (extents->k < 1 || extents->high < 1 || extents->wide < 1) {
+        for (long r = 0; r < rows && !add; r++)
+            nc_v_fill(c + r * ldc, 0, width);
+        return;
+    }
+    step = nc_tile_block(as, bs, extents, rows);
+    for (long wide = 0; wide < extents->wide; wide += step.wide) {
+        for (long high = 0; high < extents->high; high += step.high) {
+            for (long k = 0; k < extents->k; k += step.k) {
+                const struct nc_extents block = {nc_tile_step(k, step.k, extents->k),
+                                                 nc_tile_step(high, step.high, extents->high),
+                                                 nc_tile_step(wide, step.wide, extents->wide)};
+                nc_tile_strips(c, ldc, more, a + k * as->k + high * as->high + wide * as->wide, as,
+                               b + k * bs->k + high * bs->high + wide * bs->wide, bs, &block, rows,
+                               width);
+                more = 1;
+            }
+        }
+    }
+}
 
-/* rows in 1..NC_ROWS, width a multiple of 16 (a literal where it is inlined): the whole tile inline, a lower
- * one out of line */
+/* rows in 1..NC_ROWS, width a multiple of 16, both strides of a and b literals where it is inlined: a
+ * whole tile inline if the registers hold it, else out of line */
 NC_INLINE void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
                        const nc_real *b, long ldb, long K, long rows, long width)
 {
     const struct nc_strides as = {a_row, a_k, 0, 0}, bs = {0, ldb, 0, 0};
     const struct nc_extents extents = {K, 1, 1};
-    if (NC_LIKELY(rows == NC_ROWS)) {
-        for (long r = 0; r < NC_ROWS; r += NC_TILE_ROWS)
-            nc_tile_strips(c + r * ldc, ldc, 0, a + r * a_row, &as, b, &bs, &extents, NC_TILE_ROWS,
-                           width);
+    if (NC_ROWS == NC_TILE_ROWS && NC_LIKELY(rows == NC_ROWS)) {
+        long j = 0;
+        for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
+            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 2,
+                         NC_TILE_ROWS);
+        if (16 % (2 * NC_LANES) != 0 && j < width)
+            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 1,
+                         NC_TILE_ROWS);
     } else {
         nc_tile_sum(c, ldc, 0, a, &as, b, &bs, &extents, rows, width);
     }

@@ -2,35 +2,9 @@
 
 /* ---- vectors --------------------------------------------------------------------------------- */
 
-/* NC_LANES reals a vector; NC_TILE_ROWS x 2 accumulators fit the registers; NC_ROWS is the height of
- * a whole tile. */
 #if defined(NC_VECTORS) && defined(__AVX512F__) && !defined(__clang__)
 #pragma GCC target(                                                                                \
     "prefer-vector-width=512") /* -march=native may prefer halves, and takes them apart */
-#endif
-#ifndef NC_VECTORS
-#define NC_LANES 16
-#define NC_TILE_ROWS 4
-#define NC_TILE_HEIGHT 4
-#elif defined(__AVX512F__)
-#define NC_LANES 16
-#define NC_TILE_ROWS 14
-#define NC_TILE_HEIGHT 14
-#elif defined(__AVX2__)
-#define NC_LANES 8
-#define NC_TILE_ROWS 6
-#define NC_TILE_HEIGHT 12
-#elif defined(__aarch64__)
-#define NC_LANES 4
-#define NC_TILE_ROWS 12
-#define NC_TILE_HEIGHT 12
-#else
-#define NC_LANES 4
-#define NC_TILE_ROWS 6
-#define NC_TILE_HEIGHT 12
-#endif
-#ifndef NC_ROWS
-#define NC_ROWS NC_TILE_HEIGHT
 #endif
 
 /* Vector operations are lane loops; only their container depends on the realisation. */
