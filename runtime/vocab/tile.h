@@ -13,7 +13,7 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                             const struct nc_strides *bs, const struct nc_extents *extents,
                             const int rows, const int vectors, const int group)
 {
-    nc_vector acc[NC_TILE_ROWS * 2 < 8 ? 8 : NC_TILE_ROWS * 2];
+    nc_vector acc[NC_TILE_ROWS * 2 < 12 ? 12 : NC_TILE_ROWS * 2];
     NC_UNROLL
     for (int r = 0; r < rows * vectors; r++)
         acc[r] = nc_vector_splat(0);

@@ -14,14 +14,21 @@ NC_STATIC struct nc_taps nc_taps(const struct nc_window *g, int axis, long o)
     if (spread == 1)
         return t;
     t.count = 0;
-    while (t.step * dilation % spread != 0)
-        t.step++;
-    while (t.first < t.step && t.at % spread != 0)
-        t.first++, t.at += dilation;
-    if (t.at % spread != 0)
-        return t;
-    t.at /= spread;
-    t.move = t.step * dilation / spread;
+    if (dilation == 1) {
+        const long whole = t.at / spread, past = t.at - whole * spread;
+        t.first = past > 0 ? spread - past : -past;
+        t.at = past > 0 ? whole + 1 : whole;
+        t.step = spread;
+    } else {
+        while (t.step * dilation % spread != 0)
+            t.step++;
+        while (t.first < t.step && t.at % spread != 0)
+            t.first++, t.at += dilation;
+        if (t.at % spread != 0)
+            return t;
+        t.at /= spread;
+        t.move = t.step * dilation / spread;
+    }
     if (t.first < g->kernel[axis])
         t.count = (g->kernel[axis] - t.first + t.step - 1) / t.step;
     return t;
@@ -104,19 +111,21 @@ NC_NOINLINE void nc_window_tile(nc_real *c, const nc_real *x, const nc_real *w,
 
 /* ---- windows over each channel alone ----------------------------------------------------------- */
 
-/* What output i of all outputs sees of the input: `high` x `wide` cells, the first at `start`, lines
- * and cells of the input `line` and `cell` apart. */
+/* What output i of all outputs, in `row` and `column` of `image`, sees of the input: `high` x `wide`
+ * cells, the first at `start`, lines and cells of the input `line` and `cell` apart. */
 struct nc_view {
     struct nc_taps high, wide;
-    long start, line, cell, column, origin;
+    long start, line, cell, column, row, image, origin;
 };
 NC_STATIC void nc_view_line(struct nc_view *v, const struct nc_window *g, long i)
 {
-    const long line = i / g->extent[1], image = line / g->extent[0];
+    const long line = i / g->extent[1];
     v->column = i % g->extent[1];
-    v->high = nc_taps(g, 0, line % g->extent[0]);
+    v->row = line % g->extent[0];
+    v->image = line / g->extent[0];
+    v->high = nc_taps(g, 0, v->row);
     nc_taps_inside(&v->high, g->size[0]);
-    v->origin = (image * g->size[0] + v->high.at) * g->size[1] * g->size[2];
+    v->origin = (v->image * g->size[0] + v->high.at) * g->size[1] * g->size[2];
     v->line = v->high.move * g->size[1] * g->size[2];
 }
 NC_STATIC void nc_view_column(struct nc_view *v, const struct nc_window *g)
@@ -231,7 +240,20 @@ NC_NOINLINE void nc_depthwise_line(nc_real *d, const nc_real *x, long ldx, const
     }
 }
 
-/* The largest cell of each window, or the cells' sum; the first of equals is kept, and a NaN. */
+/* The largest cell of each window, or the cells' sum; the first of equals is kept, and a NaN. Where
+ * `cols` is a literal, as it mostly is, cells are whole vectors. */
+NC_INLINE void nc_max_cells(nc_real *c, const nc_real *x, const struct nc_view *v, long cols)
+{
+    nc_v_copy(c, x, cols);
+    for (long h = 0; h < v->high.count; h++) {
+        for (long k = h == 0; k < v->wide.count; k++) {
+            const nc_real *seen = x + h * v->line + k * v->cell;
+            NC_INDEPENDENT
+            for (long e = 0; e < cols; e++)
+                c[e] = nc_max(c[e], seen[e]);
+        }
+    }
+}
 NC_NOINLINE void nc_max_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g,
                              long i, long rows, long cols)
 {
@@ -239,14 +261,10 @@ NC_NOINLINE void nc_max_tile(nc_real *c, long ldc, const nc_real *x, const struc
     for (long r = 0; r < rows; r++, c += ldc) {
         if (r > 0)
             nc_view_next(&v, g, i + r, 1);
-        nc_v_copy(c, x + v.start, cols);
-        for (long t = 1; t < v.high.count * v.wide.count; t++) {
-            const nc_real *seen =
-                x + v.start + t / v.wide.count * v.line + t % v.wide.count * v.cell;
-            NC_INDEPENDENT
-            for (long e = 0; e < cols; e++)
-                c[e] = nc_max(c[e], seen[e]);
-        }
+        if (cols == 32)
+            nc_max_cells(c, x + v.start, &v, 32);
+        else
+            nc_max_cells(c, x + v.start, &v, cols);
     }
 }
 NC_NOINLINE void nc_mean_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g,
@@ -296,12 +314,13 @@ NC_NOINLINE void nc_mean_grad_tile(nc_real *c, long ldc, const nc_real *dy,
 }
 /* open[e] = 1 where pixel (h, w) of `image` is the first of its window to hold y; the window begins at
  * (top, left) */
-NC_STATIC void nc_first_holder(nc_real *open, const nc_real *image, const nc_real *y,
+NC_INLINE void nc_first_holder(nc_real *open, const nc_real *image, const nc_real *y,
                                const struct nc_window *g, const long at[2], const long start[2],
                                long cols)
 {
     const long width = g->extent[1], channels = g->size[2];
     const nc_real *here = image + (at[0] * width + at[1]) * channels;
+    NC_INDEPENDENT
     for (long e = 0; e < cols; e++)
         open[e] = nc_eq(here[e], y[e]);
     for (long h = start[0] > 0 ? start[0] : 0; h <= at[0]; h++) {
@@ -314,30 +333,38 @@ NC_STATIC void nc_first_holder(nc_real *open, const nc_real *image, const nc_rea
         }
     }
 }
-/* cols is 32 at most. */
-NC_NOINLINE void nc_max_grad_tile(nc_real *c, long ldc, const nc_real *dy, const nc_real *x,
-                                  const nc_real *y, const struct nc_window *g, long i, long rows,
-                                  long cols)
+/* What the pixel of `v` gets, in the image x; cols is 32 at most. */
+NC_INLINE void nc_max_grad_cells(nc_real *c, const nc_real *dy, const nc_real *x, const nc_real *y,
+                                 const struct nc_window *g, const struct nc_view *v, long cols)
 {
     nc_real open[32];
-    const long width = g->extent[1], pixels = g->extent[0] * width;
-    struct nc_view v = nc_view(g, i);
-    for (long r = 0; r < rows; r++, c += ldc) {
-        if (r > 0)
-            nc_view_next(&v, g, i + r, 1);
-        const long at[2] = {(i + r) / width % g->extent[0], (i + r) % width};
-        nc_v_fill(c, 0, cols);
-        for (long t = 0; t < v.high.count * v.wide.count; t++) {
-            const long h = t / v.wide.count, k = t % v.wide.count;
-            const long from = v.start + h * v.line + k * v.cell;
+    const long at[2] = {v->row, v->column};
+    nc_v_fill(c, 0, cols);
+    for (long h = 0; h < v->high.count; h++) {
+        for (long k = 0; k < v->wide.count; k++) {
+            const long from = v->start + h * v->line + k * v->cell;
             const long start[2] = {
-                (v.high.at + h * v.high.move) * g->spread[0] - (g->kernel[0] - 1 - g->before[0]),
-                (v.wide.at + k * v.wide.move) * g->spread[1] - (g->kernel[1] - 1 - g->before[1])};
-            nc_first_holder(open, x + (i + r) / pixels * pixels * g->size[2], y + from, g, at,
-                            start, cols);
+                (v->high.at + h * v->high.move) * g->spread[0] - (g->kernel[0] - 1 - g->before[0]),
+                (v->wide.at + k * v->wide.move) * g->spread[1] - (g->kernel[1] - 1 - g->before[1])};
+            nc_first_holder(open, x, y + from, g, at, start, cols);
             NC_INDEPENDENT
             for (long e = 0; e < cols; e++)
                 c[e] += open[e] * dy[from + e];
         }
+    }
+}
+NC_NOINLINE void nc_max_grad_tile(nc_real *c, long ldc, const nc_real *dy, const nc_real *x,
+                                  const nc_real *y, const struct nc_window *g, long i, long rows,
+                                  long cols)
+{
+    const long pixels = g->extent[0] * g->extent[1];
+    struct nc_view v = nc_view(g, i);
+    for (long r = 0; r < rows; r++, c += ldc) {
+        if (r > 0)
+            nc_view_next(&v, g, i + r, 1);
+        if (cols == 32)
+            nc_max_grad_cells(c, dy, x + v.image * pixels * g->size[2], y, g, &v, 32);
+        else
+            nc_max_grad_cells(c, dy, x + v.image * pixels * g->size[2], y, g, &v, cols);
     }
 }
