@@ -73,6 +73,20 @@ static void count_flops(KernelBuild *build, Shape y, Shape w)
     build->kernel->flops = 2.0 * (double)(y.dim[1] * y.dim[2]) * (double)shape_row(w);
 }
 
+/* Where each pixel sees itself alone, an image is one line, which makes tiles of full height. */
+static bool sees_itself(const Node *node, Shape w)
+{
+    const int64_t *strides = attr(node, "strides")->list, *padding = attr(node, "padding")->list;
+    return w.dim[0] * w.dim[1] * strides[0] * strides[1] == 1 && !padding[0] && !padding[1];
+}
+
+static Shape one_line(Shape image)
+{
+    image.dim[2] *= image.dim[1];
+    image.dim[1] = 1;
+    return image;
+}
+
 /* Both walk the kernel from its first cell on, or from its last cell back. */
 static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shape y, bool forward)
 {
@@ -81,8 +95,10 @@ static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shap
     int64_t columns = w.dim[3], width = panel_width(build, node->in[1], columns),
             ld = layout ? width : columns, cell = w.dim[2] * ld,
             from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * cell;
-    WindowShape window = window_of(x, y, w.dim, attr(node, "strides")->list,
-                                   attr(node, "padding")->list, attr(node, "dilation")->list);
+    bool lines = sees_itself(node, w) && shape_row(x) / x.dim[3] == shape_row(y) / y.dim[3];
+    WindowShape window = window_of(lines ? one_line(x) : x, lines ? one_line(y) : y, w.dim,
+                                   attr(node, "strides")->list, attr(node, "padding")->list,
+                                   attr(node, "dilation")->list);
     window.weight[0] = w.dim[1] * cell;
     window.weight[1] = cell;
     window.weight[2] = ld;

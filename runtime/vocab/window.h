@@ -159,14 +159,53 @@ NC_STATIC long nc_view_run(const struct nc_window *g, long o, long most)
     return g->spread[1] == 1 && most <= left && at >= 0 && end < g->size[1] ? most : 1;
 }
 
-/* `pixels` neighbours at once (a literal), so that each weight is read once */
+/* Four neighbours `pace` (1 or 2, a literal) apart that see three cells side by side: each cell is read once
+ * for all. By two vectors, which hide the latency of additions; returns the first channel that is left. */
+NC_INLINE long nc_depthwise_three(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                  const struct nc_window *g, const struct nc_view *v,
+                                  const int pace, long cols)
+{
+    const long w_line = v->high.step * g->weight[0], w_cell = v->wide.step * g->weight[1];
+    long e = 0;
+    x += v->start;
+    w += v->high.first * g->weight[0] + v->wide.first * g->weight[1];
+    for (; e + 2 * NC_LANES <= cols; e += 2 * NC_LANES) {
+        nc_vector acc[4][2];
+        NC_UNROLL
+        for (int p = 0; p < 8; p++)
+            acc[p / 2][p % 2] = nc_vector_splat(0);
+        for (long h = 0; h < v->high.count; h++) {
+            nc_vector u[3][2];
+            NC_UNROLL
+            for (int k = 0; k < 6; k++)
+                u[k / 2][k % 2] =
+                    nc_vector_load(w + h * w_line + k / 2 * w_cell + e + k % 2 * NC_LANES);
+            NC_UNROLL
+            for (int q = 0; q < 3 * pace + 3; q++) {
+                const nc_real *seen = x + h * v->line + q * v->cell + e;
+                const nc_vector near = nc_vector_load(seen), far = nc_vector_load(seen + NC_LANES);
+                NC_UNROLL
+                for (int p = 0; p < 4; p++) {
+                    if (q < p * pace || q >= p * pace + 3)
+                        continue;
+                    acc[p][0] = nc_vector_fma(near, u[q - p * pace][0], acc[p][0]);
+                    acc[p][1] = nc_vector_fma(far, u[q - p * pace][1], acc[p][1]);
+                }
+            }
+        }
+        NC_UNROLL
+        for (int p = 0; p < 8; p++)
+            nc_vector_store(c + p / 2 * ldc + e + p % 2 * NC_LANES, acc[p / 2][p % 2]);
+    }
+    return e;
+}
+/* `pixels` neighbours at once (a literal), so that each weight is read once, from channel e on */
 NC_INLINE void nc_depthwise_cells(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
                                   const struct nc_window *g, const struct nc_view *v,
-                                  const int pixels, long cols)
+                                  const int pixels, long e, long cols)
 {
     const long pace = g->stride[1] * g->size[2];
     const long w_line = v->high.step * g->weight[0], w_cell = v->wide.step * g->weight[1];
-    long e = 0;
     x += v->start;
     w += v->high.first * g->weight[0] + v->wide.first * g->weight[1];
     for (; e + NC_LANES <= cols; e += NC_LANES) {
@@ -206,11 +245,17 @@ NC_NOINLINE void nc_depthwise_tile(nc_real *c, long ldc, const nc_real *x, const
     for (long r = 0, done = 0; r < rows; r += done) {
         if (r > 0)
             nc_view_next(&v, g, i + r, done);
+        const int three = v.wide.count == 3 && v.cell == g->size[2];
+        long e = 0;
         done = rows - r >= 4 ? nc_view_run(g, v.column, 4) : 1;
+        if (done == 4 && three && g->stride[1] == 1)
+            e = nc_depthwise_three(c + r * ldc, ldc, x, w, g, &v, 1, cols);
+        else if (done == 4 && three && g->stride[1] == 2)
+            e = nc_depthwise_three(c + r * ldc, ldc, x, w, g, &v, 2, cols);
         if (done == 4)
-            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 4, cols);
+            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 4, e, cols);
         else
-            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 1, cols);
+            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 1, 0, cols);
     }
 }
 /* d[e] += the sum over a line's pixels of x[e] * dy[e], each chain in the order of pixels */
