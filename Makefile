@@ -214,7 +214,7 @@ $(B)/conformance: $(B)/tests/onnx/conformance.o $(OBJECTS)
 
 unit: $(UNIT) $(B)/conformance
 
-check: deps
+check: test-deps
 	@$(MAKE) -s -j2 all unit
 	@B=$(B) tests/run.sh
 
@@ -267,19 +267,25 @@ DEBIAN := gcc g++ clang make pkg-config tcc libtcc-dev libyaml-dev zlib1g-dev li
           libzip-dev libhdf5-dev libpng-dev libjpeg-dev libprotobuf-c-dev protobuf-c-compiler \
           libonnx-dev libcmocka-dev
 
+# What only tests use: shells that read their completion scripts, other machines to compile for, and
+# node with ONNX Runtime, which runs what netcc exports. Tests of what cannot be had are skipped.
+TEST_TOOLS = zsh fish man:man-db valgrind node:nodejs npm:npm
+ifeq ($(shell uname -m),x86_64)
+TEST_TOOLS += gcc-$(shell gcc -dumpversion)-multilib gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+endif
+ONNXRUNTIME := onnxruntime-node@1.30.0
+NPM_INSTALL := npm install --ignore-scripts --no-save --no-package-lock --no-audit --no-fund \
+               --fetch-retries=1 --fetch-retry-mintimeout=1000 --loglevel=error
+
 # Installs the packages of the list that are missing; does nothing where all are there.
 deps:
-	@missing=; for p in $(DEBIAN); do \
-	   dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
-	 done; \
-	 if [ -n "$$missing" ]; then \
-	   command -v apt-get >/dev/null || { echo "please install:$$missing"; exit 1; }; \
-	   sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	   echo "installing:$$missing"; \
-	   $$sudo apt-get update -qq && \
-	   DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing \
-	     >/dev/null; \
-	 fi
+	@tools/packages.sh $(DEBIAN)
+
+test-deps: deps
+	@tools/packages.sh --optional $(TEST_TOOLS)
+	@[ -d build/node_modules/onnxruntime-node ] || ! command -v npm >/dev/null || \
+	   { echo 'installing: $(ONNXRUNTIME)'; mkdir -p build; \
+	     $(NPM_INSTALL) --prefix build $(ONNXRUNTIME) >/dev/null; } || true
 
 demo: deps
 	@$(MAKE) -s -j2 all
@@ -297,5 +303,5 @@ clean:
 	rm -rf $(B)
 
 .SECONDARY:
-.PHONY: all docs install uninstall data unit check check-slow asan fuzz fuzz-targets bench deps demo format clean
+.PHONY: all docs install uninstall data unit check check-slow asan fuzz fuzz-targets bench deps test-deps demo format clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,6 +1,6 @@
-# Specs of tests/reference with their weights: exported, imported again, and (where node has
-# onnxruntime-node; ONNXRUNTIME names the folder that holds node_modules) run by ONNX Runtime. All
-# must give what netcc gives, to 1e-5.
+# Specs of tests/reference with their weights: exported, imported again, and (where node finds
+# onnxruntime-node in NODE_PATH or build/node_modules, where `make test-deps` puts it) run by ONNX
+# Runtime. All must give what netcc gives, to 1e-5.
 
 netcc=${NETCC:-$build/netcc}
 
@@ -16,10 +16,10 @@ same_numbers() { # FILE FILE
 
 runtime=
 if command -v node >/dev/null; then
-    export NODE_PATH=${ONNXRUNTIME:-tests/onnx}/node_modules
+    export NODE_PATH=${NODE_PATH:+$NODE_PATH:}$PWD/build/node_modules
     node -e "require('onnxruntime-node')" 2>/dev/null && runtime=1
 fi
-[ -n "$runtime" ] || echo "SKIP onnx: no onnxruntime-node (npm install onnxruntime-node in \$ONNXRUNTIME)"
+[ -n "$runtime" ] || echo "SKIP onnx: no onnxruntime-node (make test-deps installs it)"
 
 # The scan of a recurrent layer has no ONNX form.
 exports() { # SPEC
