@@ -55,7 +55,7 @@ static bool is_inner_step(const Folder *f, const Node *node, OpKind op)
     return f->readers[node->id] == 1 && is_step(f, node, op);
 }
 
-/* The multiply-add that stands for an old `add`, or NULL. A factor of 1 or a shift of 0 is left to
+/* The multiply-add that stands for an old node, or NULL. A factor of 1 or a shift of 0 is left to
  * simplify. */
 static Node *multiply_add(Folder *f, const Node *add)
 {
@@ -76,7 +76,7 @@ static Node *multiply_add(Folder *f, const Node *add)
 static Node *copy_node(Folder *f, const Node *node)
 {
     Node **in = ARENA_ARRAY(f->graph->arena, Node *, node->inputs + 1);
-    Node *folded = node->op == OP_add ? multiply_add(f, node) : NULL;
+    Node *folded = multiply_add(f, node);
     if (folded)
         return folded;
     for (int k = 0; k < node->inputs; k++)

@@ -1,5 +1,8 @@
 /* Activations: expressions over the primitives, with Keras's names, arguments and defaults. Where a
  * derivative is given in terms of y the input need not be kept. */
+#include <math.h>
+
+#include "onnx/exporter.h"
 #include "ops/infer.h"
 
 #define ACTIVATION(ident)                                                                          \
@@ -12,35 +15,63 @@ static const AttrDef relu_attrs[] = {
      1e30, NULL},
     {.type = ATTR_END}};
 
-OP(relu) = {ACTIVATION(relu), .doc = "Rectified linear unit: max(x, 0) by default.",
+static bool is_plain_relu(const Node *node)
+{
+    return attr(node, "negative_slope")->f == 0 && attr(node, "threshold")->f == 0 &&
+           isinf(attr(node, "max_value")->f);
+}
+
+OP(relu) = {ACTIVATION(relu),
+            .onnx = "Relu",
+            .onnx_if = is_plain_relu,
+            .doc = "Rectified linear unit: max(x, 0) by default.",
             .attrs = relu_attrs,
             .expr = "where(x < threshold, negative_slope * (x - threshold), min(x, max_value))",
             .vjp = {"where(y < max_value, where(0 < y, g, negative_slope * g), 0)"}};
 
+/* The op's one number is ONNX's alpha. */
+static bool export_alpha(OnnxExport *e)
+{
+    OnnxOrder order = onnx_order(e);
+    const char *name = onnx_same(e, order);
+    onnx_float(e, "alpha", e->node->attr[0].f);
+    return onnx_is(e, order, name);
+}
+
 static const AttrDef leaky_attrs[] = {
     {"negative_slope", ATTR_NUMBER, "0.2", "slope below 0", 0, 1e9, NULL}, {.type = ATTR_END}};
 
-OP(leaky_relu) = {ACTIVATION(leaky_relu), .doc = "x above 0, negative_slope * x below.",
-                  .attrs = leaky_attrs, .expr = "where(x < 0, negative_slope * x, x)",
+OP(leaky_relu) = {ACTIVATION(leaky_relu),
+                  .onnx = "LeakyRelu",
+                  .to_onnx = export_alpha,
+                  .doc = "x above 0, negative_slope * x below.",
+                  .attrs = leaky_attrs,
+                  .expr = "where(x < 0, negative_slope * x, x)",
                   .vjp = {"where(0 < y, g, negative_slope * g)"}};
 
 static const AttrDef elu_attrs[] = {
     {"alpha", ATTR_NUMBER, "1", "scale of the negative part", 0, 1e9, NULL}, {.type = ATTR_END}};
 
-OP(elu) = {ACTIVATION(elu), .doc = "x above 0, alpha * (exp(x) - 1) below (Clevert et al. 2015).",
-           .attrs = elu_attrs, .expr = "where(x < 0, alpha * expm1(x), x)",
+OP(elu) = {ACTIVATION(elu),
+           .onnx = "Elu",
+           .to_onnx = export_alpha,
+           .doc = "x above 0, alpha * (exp(x) - 1) below (Clevert et al. 2015).",
+           .attrs = elu_attrs,
+           .expr = "where(x < 0, alpha * expm1(x), x)",
            .vjp = {"where(0 < y, g, g * (y + alpha))"}};
 
 OP(selu) = {ACTIVATION(selu), .doc = "Scaled elu (Klambauer et al. 2017).",
             .expr = "1.0507009873554805 * where(x < 0, 1.6732632423543772 * expm1(x), x)"};
 OP(linear) = {ACTIVATION(linear), .doc = "x itself.", .expr = "x", .vjp = {"g"}};
-OP(sigmoid) = {ACTIVATION(sigmoid), .doc = "Logistic function.", .expr = "1 / (1 + exp(-x))",
-               .vjp = {"g * y * (1 - y)"}};
+OP(sigmoid) = {ACTIVATION(sigmoid), .onnx = "Sigmoid", .doc = "Logistic function.",
+               .expr = "1 / (1 + exp(-x))", .vjp = {"g * y * (1 - y)"}};
 OP(hard_sigmoid) = {ACTIVATION(hard_sigmoid), .doc = "relu6(x + 3) / 6.",
                     .expr = "max(min(x + 3, 6), 0) / 6"};
-OP(softplus) = {ACTIVATION(softplus), .doc = "log(1 + exp(x)), without overflow.",
+OP(softplus) = {ACTIVATION(softplus), .onnx = "Softplus",
+                .doc = "log(1 + exp(x)), without overflow.",
                 .expr = "max(x, 0) + log1p(exp(-abs(x)))", .vjp = {"g * sigmoid(x)"}};
-OP(softsign) = {ACTIVATION(softsign), .doc = "x / (1 + |x|).", .expr = "x / (1 + abs(x))"};
+OP(softsign) = {ACTIVATION(softsign), .onnx = "Softsign", .doc = "x / (1 + |x|).",
+                .expr = "x / (1 + abs(x))"};
 OP(relu6) = {ACTIVATION(relu6), .doc = "relu cut at 6.", .expr = "max(min(x, 6), 0)",
              .vjp = {"where(0 < y, where(y < 6, g, 0), 0)"}};
 OP(exponential) = {ACTIVATION(exponential), .doc = "exp(x).", .expr = "exp(x)"};
@@ -62,10 +93,16 @@ OP(gelu) = {ACTIVATION(gelu),
                     " 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),"
                     " 0.5 * x * (1 + erf(x * 0.7071067811865476)))"};
 
-OP(softmax) = {ACTIVATION(softmax), .doc = "exp(x) over its sum along the last axis.",
+OP(softmax) = {ACTIVATION(softmax),
+               .onnx = "Softmax",
+               .to_onnx = onnx_in_our_order,
+               .doc = "exp(x) over its sum along the last axis.",
                .expr = "e = exp(x - reduce_max(x)); e / reduce_sum(e)",
                .vjp = {"y * (g - reduce_sum(g * y))"}};
-OP(log_softmax) = {ACTIVATION(log_softmax), .doc = "Logarithm of softmax along the last axis.",
+OP(log_softmax) = {ACTIVATION(log_softmax),
+                   .onnx = "LogSoftmax",
+                   .to_onnx = onnx_in_our_order,
+                   .doc = "Logarithm of softmax along the last axis.",
                    .expr = "s = x - reduce_max(x); s - log(reduce_sum(exp(s)))",
                    .vjp = {"g - exp(y) * reduce_sum(g)"}};
 

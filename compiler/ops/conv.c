@@ -2,6 +2,7 @@
  * are products whose left operand is read through a window (vocab.h), so they share the matrix
  * product's template, its panels and its epilogue; no copy of the input is made. */
 #include "layout.h"
+#include "onnx/exporter.h"
 #include "ops/infer.h"
 #include "ops/tile.h"
 #include "ops/winograd.h"
@@ -163,6 +164,31 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
     count_flops(build, y, w);
 }
 
+/* HWIO to OIHW */
+static const char *export_kernel(OnnxExport *e, const Node *kernel)
+{
+    const int64_t *d = kernel->shape.dim;
+    const float *from = onnx_constant(e, kernel);
+    int64_t cells = d[0] * d[1], in = d[2], out = d[3];
+    float *values = ARENA_ARRAY(e->arena, float, shape_row(kernel->shape) + 1);
+    for (int64_t i = 0; i < cells * in * out; i++)
+        values[(i % out * in + i / out % in) * cells + i / (in * out)] = from[i];
+    const Param *param = node_param(kernel);
+    return onnx_float_tensor(e, values, 4, (int64_t[]){out, in, d[0], d[1]},
+                             param ? param->name : NULL);
+}
+
+static bool export_conv2d(OnnxExport *e)
+{
+    const Node *node = e->node, *kernel = node->in[1];
+    if (!onnx_constant(e, kernel))
+        return onnx_refuse(e, " by a computed kernel");
+    const char *x = onnx_value(e, node->in[0], ORDER_FIRST);
+    const char *name = onnx_add2(e, "Conv", x, export_kernel(e, kernel));
+    onnx_window(e, kernel->shape.dim, attr(node, "strides")->list, attr(node, "dilation")->list);
+    return onnx_is_window(e, name);
+}
+
 #define CONV(ident)                                                                                \
     .name = #ident, .arity = 2, .class = OP_KERNEL, .multiplies = true, .attrs = conv_attrs
 
@@ -176,6 +202,7 @@ OP(conv2d) = {CONV(conv2d),
               .gradient = gradient_conv2d,
               .select = winograd_conv2d,
               .bind = bind_conv2d,
+              .to_onnx = export_conv2d,
               .sample = "{in: [[n, 6, 5, 2], [3, 2, 2, 3]], strides: [2, 1], padding: [1, 0], "
                         "dilation: [1, 2], extent: [3, 3]}"};
 OP(conv2d_input_grad) = {CONV(conv2d_input_grad),

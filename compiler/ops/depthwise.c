@@ -1,4 +1,5 @@
 /* Depthwise 2-D convolution and its gradients: x [n, H, W, C], w [KH, KW, C], y [n, .., C]. */
+#include "onnx/exporter.h"
 #include "ops/infer.h"
 #include "ops/tile.h"
 
@@ -110,6 +111,32 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
     count_flops(build, y, w);
 }
 
+/* [H, W, C] to [C, 1, H, W] */
+static const char *export_kernel(OnnxExport *e, const Node *kernel)
+{
+    const int64_t *d = kernel->shape.dim;
+    const float *from = onnx_constant(e, kernel);
+    int64_t cells = d[0] * d[1], channels = d[2];
+    float *values = ARENA_ARRAY(e->arena, float, shape_row(kernel->shape) + 1);
+    for (int64_t i = 0; i < cells * channels; i++)
+        values[i % channels * cells + i / channels] = from[i];
+    const Param *param = node_param(kernel);
+    return onnx_float_tensor(e, values, 4, (int64_t[]){channels, 1, d[0], d[1]},
+                             param ? param->name : NULL);
+}
+
+static bool export_depthwise(OnnxExport *e)
+{
+    const Node *node = e->node, *kernel = node->in[1];
+    if (!onnx_constant(e, kernel))
+        return onnx_refuse(e, " by a computed kernel");
+    const char *x = onnx_value(e, node->in[0], ORDER_FIRST);
+    const char *name = onnx_add2(e, "Conv", x, export_kernel(e, kernel));
+    onnx_window(e, kernel->shape.dim, attr(node, "strides")->list, attr(node, "dilation")->list);
+    onnx_int(e, "group", kernel->shape.dim[2]);
+    return onnx_is_window(e, name);
+}
+
 #define DEPTHWISE(ident)                                                                           \
     .name = #ident, .arity = 2, .class = OP_KERNEL, .multiplies = true, .attrs = conv_attrs
 
@@ -120,6 +147,7 @@ OP(depthwise_conv2d) = {DEPTHWISE(depthwise_conv2d),
                         .infer = infer_depthwise,
                         .gradient = gradient_depthwise,
                         .bind = bind_forward,
+                        .to_onnx = export_depthwise,
                         .sample = "{in: [[n, 6, 5, 3], [3, 2, 3]], strides: [2, 1], "
                                   "padding: [1, 0], dilation: [1, 2], extent: [3, 3]}"};
 OP(depthwise_conv2d_input_grad) = {DEPTHWISE(depthwise_conv2d_input_grad),

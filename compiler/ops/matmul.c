@@ -1,6 +1,7 @@
 /* Matrix products. The right operand and a weight gradient may lie in panels; rows are all leading
  * axes together. Each result is one chain of fused multiply-adds in ascending k. */
 #include "layout.h"
+#include "onnx/exporter.h"
 #include "ops/infer.h"
 #include "ops/tile.h"
 #include "program.h"
@@ -90,6 +91,8 @@ OP(matmul) = {.name = "matmul",
               .infer = infer_matmul,
               .gradient = gradient_matmul,
               .bind = bind_matmul,
+              .onnx = "MatMul",
+              .to_onnx = onnx_in_our_order,
               .sample = "{in: [[n, 5], [5, 4]]}"};
 
 OP(matmul_tn) = {.name = "matmul_tn",

@@ -60,6 +60,7 @@ typedef enum {
 
 typedef struct Gradients Gradients;
 typedef struct KernelBuild KernelBuild;
+typedef struct OnnxExport OnnxExport;
 
 struct Op {
     const char *name;
@@ -99,6 +100,14 @@ struct Op {
     Shape (*infer)(const Node *node); /* shape rule; inputs were checked by the caller */
     void (*gradient)(Gradients *to, Node *y, Node *g);   /* where vjp texts do not reach */
     void (*bind)(KernelBuild *kernel, const Node *node); /* kernel: template and bindings */
+
+    /* The ONNX operator that it is, over the same inputs; onnx_if: for such nodes only, others are
+     * expanded. to_onnx: where the operator alone does not say it, see onnx/exporter.h. */
+    const char *onnx;
+    bool (*onnx_if)(const Node *node);
+    bool (*to_onnx)(OnnxExport *e);
+    /* Its values from those of constant inputs, the batch counting as 1. Primitives have `fold`. */
+    void (*evaluate)(const Node *node, const float *const *in, float *out);
 
     /* For the finite-difference test: input shapes and attributes as YAML flow text,
      * `{in: [[n, 4], [4, 5]], transpose: true, low: 0.5, high: 2}`. NULL: element-wise default. */

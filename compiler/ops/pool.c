@@ -1,5 +1,6 @@
 /* 2-D pooling over NHWC and its gradients. Padding never counts: it loses against every cell, and an
  * average divides by the cells that are there. */
+#include "onnx/exporter.h"
 #include "ops/infer.h"
 #include "ops/tile.h"
 
@@ -71,17 +72,31 @@ static void bind_gradient(KernelBuild *build, const Node *node)
               max ? "a + j, b + j, d + j" : "a + j");
 }
 
+static bool export_pool(OnnxExport *e)
+{
+    const char *name = onnx_same(e, ORDER_FIRST);
+    onnx_window(e, attr(e->node, "pool")->list, attr(e->node, "strides")->list, NULL);
+    return onnx_is(e, ORDER_FIRST, name);
+}
+
 #define POOL(ident, inputs)                                                                        \
     .name = #ident, .arity = (inputs), .class = OP_KERNEL, .epilogue = true, .image_tile = true,   \
     .attrs = pool_attrs, .infer = infer_pool
 
 OP(max_pool2d) = {POOL(max_pool2d, 1),
                   .doc = "Largest of each window; the gradient goes to the first that holds it.",
-                  .gradient = gradient_pool, .bind = bind_forward,
+                  .gradient = gradient_pool,
+                  .bind = bind_forward,
+                  .onnx = "MaxPool",
+                  .to_onnx = export_pool,
                   .sample = "{in: [[n, 5, 6, 3]], pool: [3, 2], strides: [2, 1], padding: [1, 0], "
                             "extent: [3, 5]}"};
-OP(average_pool2d) = {POOL(average_pool2d, 1), .doc = "Mean of each window.",
-                      .gradient = gradient_pool, .bind = bind_forward,
+OP(average_pool2d) = {POOL(average_pool2d, 1),
+                      .doc = "Mean of each window.",
+                      .gradient = gradient_pool,
+                      .bind = bind_forward,
+                      .onnx = "AveragePool",
+                      .to_onnx = export_pool,
                       .sample = "{in: [[n, 5, 6, 3]], pool: [3, 2], strides: [2, 1], "
                                 "padding: [1, 0], extent: [3, 5]}"};
 OP(max_pool2d_grad) = {POOL(max_pool2d_grad, 3), .doc = "Gradient of max_pool2d, from (dy, x, y).",

@@ -2,6 +2,7 @@
  * with what surrounds them. Sums: 16 virtual lanes and a fixed tree along a row (nc_sum), ascending
  * rows along columns (nc_column_sum). */
 #include "layout.h"
+#include "onnx/exporter.h"
 #include "ops/infer.h"
 #include "program.h"
 
@@ -79,17 +80,40 @@ static Node *identity_sum(Graph *graph, const Node *y, Node *const *in)
     return constant_of(graph, value, y->shape);
 }
 
+static bool export_sum(OnnxExport *e)
+{
+    const AttrValue *axes = attr(e->node, "axes");
+    const char *x = onnx_value(e, e->node->in[0], ORDER_PLAIN);
+    const char *list = onnx_int_list(e, axes->list, axes->count);
+    return onnx_is(e, ORDER_PLAIN, onnx_add2(e, "ReduceSum", x, list));
+}
+
+static bool export_max(OnnxExport *e)
+{
+    const AttrValue *axes = attr(e->node, "axes");
+    const char *name = onnx_same(e, ORDER_PLAIN);
+    onnx_ints(e, "axes", axes->list, axes->count);
+    return onnx_is(e, ORDER_PLAIN, name);
+}
+
+static bool export_argmax(OnnxExport *e)
+{
+    const AttrValue *axes = attr(e->node, "axes");
+    if (axes->count != 1)
+        return onnx_refuse(e, " over several axes");
+    const char *name = onnx_same(e, ORDER_PLAIN);
+    onnx_int(e, "axis", axes->list[0]);
+    return onnx_is(e, ORDER_PLAIN, onnx_as_number(e, name));
+}
+
 #define REDUCE(ident)                                                                              \
     .name = #ident, .arity = 1, .class = OP_KERNEL, .attrs = axes_attrs, .infer = infer_reduced,   \
     .bind = bind_reduce
 
-OP(reduce_sum) = {REDUCE(reduce_sum),
-                  .doc = "Sum over axes.",
-                  .reducer = "nc_sum",
-                  .identity = identity_sum,
-                  .packed_inputs = 1,
-                  .vjp = {"g + 0 * x"},
-                  .sample = "{in: [[n, 3, 5]], axes: [0, 1]}"};
+OP(reduce_sum) = {REDUCE(reduce_sum),   .doc = "Sum over axes.",
+                  .reducer = "nc_sum",  .identity = identity_sum,
+                  .packed_inputs = 1,   .to_onnx = export_sum,
+                  .vjp = {"g + 0 * x"}, .sample = "{in: [[n, 3, 5]], axes: [0, 1]}"};
 /* [n, H, W, C] to [n, tiles, C] */
 static Shape infer_tile_sum(const Node *node)
 {
@@ -117,8 +141,17 @@ OP(tile_sum) = {.name = "tile_sum",
                 .infer = infer_tile_sum,
                 .bind = bind_tile_sum,
                 .not_differentiable = true};
-OP(reduce_max) = {
-    REDUCE(reduce_max), .doc = "Largest along axes; the gradient goes to every cell that holds it.",
-    .reducer = "nc_maximum", .vjp = {"where(x == y, g, 0)"}, .sample = "{in: [[n, 5]], axes: [1]}"};
-OP(argmax) = {REDUCE(argmax), .doc = "Position of the first largest along the last axis.",
-              .reducer = "nc_argmax", .vjp = {"0"}, .sample = "{in: [[n, 5]], axes: [1]}"};
+OP(reduce_max) = {REDUCE(reduce_max),
+                  .doc = "Largest along axes; the gradient goes to every cell that holds it.",
+                  .reducer = "nc_maximum",
+                  .onnx = "ReduceMax",
+                  .to_onnx = export_max,
+                  .vjp = {"where(x == y, g, 0)"},
+                  .sample = "{in: [[n, 5]], axes: [1]}"};
+OP(argmax) = {REDUCE(argmax),
+              .doc = "Position of the first largest along the last axis.",
+              .reducer = "nc_argmax",
+              .onnx = "ArgMax",
+              .to_onnx = export_argmax,
+              .vjp = {"0"},
+              .sample = "{in: [[n, 5]], axes: [1]}"};

@@ -1,5 +1,9 @@
 /* Ops that move or rename cells: reshape is a view, the others copy. */
+#include <math.h>
+#include <string.h>
+
 #include "layout.h"
+#include "onnx/exporter.h"
 #include "ops/infer.h"
 #include "program.h"
 
@@ -21,6 +25,14 @@ static Node *identity_reshape(Graph *graph, const Node *y, Node *const *in)
     return shape_equal(in[0]->shape, y->shape) ? in[0] : NULL;
 }
 
+static bool export_reshape(OnnxExport *e)
+{
+    Shape shape = e->node->shape; /* BATCH is -1 */
+    const char *x = onnx_value(e, e->node->in[0], ORDER_PLAIN);
+    return onnx_is(e, ORDER_PLAIN,
+                   onnx_add2(e, "Reshape", x, onnx_int_list(e, shape.dim, shape.rank)));
+}
+
 OP(reshape) = {.identity = identity_reshape,
                .name = "reshape",
                .doc = "The same cells in the same order under another shape.",
@@ -30,6 +42,7 @@ OP(reshape) = {.identity = identity_reshape,
                .attrs = shape_attrs,
                .infer = infer_dims,
                .gradient = gradient_reshape,
+               .to_onnx = export_reshape,
                .sample = "{in: [[n, 2, 3]], shape: [n, 6]}"};
 
 /* A copy is four nested loops over the destination's cells, strides of both sides as C text. */
@@ -117,6 +130,14 @@ static void bind_transpose(KernelBuild *build, const Node *node)
     bind_copy(build, &loops, "0", "0", x);
 }
 
+static bool export_transpose(OnnxExport *e)
+{
+    const AttrValue *perm = attr(e->node, "perm");
+    const char *name = onnx_same(e, ORDER_PLAIN);
+    onnx_ints(e, "perm", perm->list, perm->count);
+    return onnx_is(e, ORDER_PLAIN, name);
+}
+
 OP(transpose) = {.name = "transpose",
                  .doc = "Axis i of the result is axis perm[i] of the input.",
                  .arity = 1,
@@ -125,6 +146,8 @@ OP(transpose) = {.name = "transpose",
                  .infer = infer_transpose,
                  .gradient = gradient_transpose,
                  .bind = bind_transpose,
+                 .onnx = "Transpose",
+                 .to_onnx = export_transpose,
                  .sample = "{in: [[2, n, 2, 3, 2]], perm: [1, 3, 4, 0, 2]}"};
 
 static Shape infer_matrix_transpose(const Node *node)
@@ -161,6 +184,17 @@ static void bind_matrix_transpose(KernelBuild *build, const Node *node)
     *(shape_has_batch(x->shape) ? &build->kernel->flops : &build->kernel->flops_fixed) = work;
 }
 
+static bool export_matrix_transpose(OnnxExport *e)
+{
+    int rank = e->node->shape.rank;
+    int64_t perm[MAX_RANK];
+    for (int i = 0; i < rank; i++)
+        perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    const char *name = onnx_same(e, ORDER_PLAIN);
+    onnx_ints(e, "perm", perm, rank);
+    return onnx_is(e, ORDER_PLAIN, name);
+}
+
 OP(matrix_transpose) = {
     .name = "matrix_transpose",
     .doc = "The transpose of each matrix of a stack: the last two axes swapped.",
@@ -171,6 +205,8 @@ OP(matrix_transpose) = {
     .infer = infer_matrix_transpose,
     .gradient = gradient_matrix_transpose,
     .bind = bind_matrix_transpose,
+    .onnx = "Transpose",
+    .to_onnx = export_matrix_transpose,
     .sample = "{in: [[n, 2, 3]]}"};
 
 /* slice and concatenate along one axis: [outer, axis, inner]. */
@@ -223,6 +259,34 @@ static void bind_slice(KernelBuild *build, const Node *node)
     bind_copy(build, &loops, "0", start, node->shape);
 }
 
+static void evaluate_slice(const Node *node, const float *const *in, float *out)
+{
+    int axis = (int)attr(node, "axis")->i;
+    int64_t inner = 1, start = attr(node, "start")->i, dim = node->in[0]->shape.dim[axis];
+    for (int i = axis + 1; i < node->shape.rank; i++)
+        inner *= node->shape.dim[i];
+    int64_t run = inner * node->shape.dim[axis], rows = shape_row(node->shape) / run;
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(out + r * run, in[0] + (r * dim + start) * inner, sizeof *out * (size_t)run);
+}
+
+static int64_t axis_in(OnnxOrder order, int64_t axis)
+{
+    static const int64_t first[] = {0, 2, 3, 1};
+    return order == ORDER_FIRST ? first[axis] : axis;
+}
+
+static bool export_slice(OnnxExport *e)
+{
+    const Node *node = e->node;
+    OnnxOrder order = onnx_order(e);
+    int64_t axis = axis_in(order, attr(node, "axis")->i), start = attr(node, "start")->i;
+    int64_t end = start + attr(node, "size")->i;
+    const char *in[] = {onnx_value(e, node->in[0], order), onnx_int_list(e, &start, 1),
+                        onnx_int_list(e, &end, 1), onnx_int_list(e, &axis, 1)};
+    return onnx_is(e, order, onnx_add(e, "Slice", in, 4));
+}
+
 OP(slice) = {.name = "slice",
              .doc = "`size` positions of one axis from `start`.",
              .arity = 1,
@@ -231,6 +295,8 @@ OP(slice) = {.name = "slice",
              .infer = infer_slice,
              .gradient = gradient_slice,
              .bind = bind_slice,
+             .evaluate = evaluate_slice,
+             .to_onnx = export_slice,
              .sample = "{in: [[n, 5, 2]], axis: 1, start: 1, size: 3}"};
 
 static const AttrDef axis_attrs[] = {{"axis", ATTR_INT, NULL, "", 0, 0, NULL}, {.type = ATTR_END}};
@@ -279,6 +345,44 @@ static void bind_concatenate(KernelBuild *build, const Node *node)
         (double)shape_row(y);
 }
 
+/* A constant with a batch axis around one tensor is padding of it. */
+static bool export_padding(OnnxExport *e)
+{
+    const Node *node = e->node, *inner = NULL;
+    OnnxOrder order = onnx_order(e);
+    int64_t pads[2 * MAX_RANK] = {0}, rank = node->shape.rank, axis = attr(node, "axis")->i;
+    int64_t at = axis_in(order, axis);
+    double value = NAN, part;
+    for (int i = 0; i < node->inputs; i++) {
+        if (is_constant(node->in[i], &part) && (isnan(value) || value == part)) {
+            pads[inner ? at + rank : at] += node->in[i]->shape.dim[axis];
+            value = part;
+        } else if (!inner && !onnx_constant(e, node->in[i])) {
+            inner = node->in[i];
+        } else {
+            return onnx_refuse(e, " of constants and several tensors");
+        }
+    }
+    if (!inner)
+        return onnx_refuse(e, " of constants");
+    const char *in[] = {onnx_value(e, inner, order), onnx_int_list(e, pads, 2 * rank),
+                        onnx_number(e, value)};
+    return onnx_is(e, order, onnx_add(e, "Pad", in, 3));
+}
+
+static bool export_concatenate(OnnxExport *e)
+{
+    const Node *node = e->node;
+    OnnxOrder order = onnx_order(e);
+    for (int i = 0; i < node->inputs; i++) {
+        if (onnx_constant(e, node->in[i]) && shape_has_batch(node->in[i]->shape))
+            return export_padding(e);
+    }
+    const char *name = onnx_same(e, order);
+    onnx_int(e, "axis", axis_in(order, attr(node, "axis")->i));
+    return onnx_is(e, order, name);
+}
+
 OP(concatenate) = {.name = "concatenate",
                    .doc = "Tensors one after another along an axis.",
                    .arity = -1,
@@ -287,4 +391,6 @@ OP(concatenate) = {.name = "concatenate",
                    .infer = infer_concatenate,
                    .gradient = gradient_concatenate,
                    .bind = bind_concatenate,
+                   .onnx = "Concat",
+                   .to_onnx = export_concatenate,
                    .sample = "{in: [[n, 2, 3], [n, 4, 3]], axis: 1}"};
