@@ -63,7 +63,8 @@ endif
 ONNX_PROTO  := $(firstword $(wildcard /usr/include/onnx/onnx.proto /usr/local/include/onnx/onnx.proto))
 ifneq ($(and $(ONNX_PROTO),$(filter 1,$(call has,libprotobuf-c)),$(shell command -v protoc-c)),)
 PLUGINS     += onnx
-SOURCES_onnx := runtime/plugin/onnx.c $(B)/gen/onnx.pb-c.c $(BESIDE)
+SOURCES_onnx := $(addprefix runtime/plugin/,onnx.c onnx_write.c onnx_memory.c) $(B)/gen/onnx.pb-c.c \
+                $(BESIDE)
 CFLAGS_onnx := $(shell pkg-config --cflags libprotobuf-c)
 LIBS_onnx   := $(shell pkg-config --libs libprotobuf-c)
 endif
@@ -140,7 +141,7 @@ $(B)/netcc: $(B)/compiler/main.o $(OBJECTS)
 	$(V)$(CC) $(SAN) $^ $(LDLIBS) -o $@
 
 # A .d file would speak of the last of a plugin's sources only.
-PLUGIN_HEADERS := $(wildcard runtime/*.h runtime/data/*.h)
+PLUGIN_HEADERS := $(wildcard runtime/*.h runtime/*/*.h)
 
 .SECONDEXPANSION:
 $(PLUGINS:%=$(B)/%.so): $(B)/%.so: $$(SOURCES_$$*) $(PLUGIN_HEADERS) | $(GENERATED)

@@ -106,13 +106,6 @@ static Value *matrix_product(Onnx *onnx, Value *a, Value *b)
     return layer_value(onnx, name, a->type, rank, dims, axes, order);
 }
 
-static bool give(Onnx *onnx, Value *value)
-{
-    if (value)
-        set_output(onnx, 0, value);
-    return value != NULL;
-}
-
 static bool check_inner(Onnx *onnx, int64_t k, int64_t rows)
 {
     return k == rows || node_fault(onnx, "cannot multiply %lld columns by %lld rows", (long long)k,
@@ -139,13 +132,13 @@ static bool build_matmul(Onnx *onnx, const OnnxOp *op)
         return false;
     if (is_matrix(b)) {
         Value *y = dense(onnx, a, a->rank - 1, b->host, 1, NULL, 1);
-        return give(onnx, vector && y ? reshaped(onnx, y, y->rank - 1, y->dims) : y);
+        return give_output(onnx, 0, vector && y ? reshaped(onnx, y, y->rank - 1, y->dims) : y);
     }
     if (is_matrix(a) && b->rank > 2) {
         const Host *kernel = host_transpose(onnx, a->host, (int[]){1, 0});
-        return give(onnx, dense(onnx, b, b->rank - 2, kernel, 1, NULL, 1));
+        return give_output(onnx, 0, dense(onnx, b, b->rank - 2, kernel, 1, NULL, 1));
     }
-    return give(onnx, matrix_product(onnx, a, b));
+    return give_output(onnx, 0, matrix_product(onnx, a, b));
 }
 
 /* alpha * a . b + beta * c */
@@ -172,7 +165,7 @@ static bool build_gemm(Onnx *onnx, const OnnxOp *op)
     }
     if (y && c && beta != 0 && (c = scaled(onnx, c, beta)))
         y = formula_value(onnx, "a + b", (Value *[]){y, c}, 2, y->type);
-    return give(onnx, y);
+    return give_output(onnx, 0, y);
 }
 
 /* ---- normalisations ---------------------------------------------------------------------------- */
@@ -225,7 +218,7 @@ static bool build_batch_normalization(Onnx *onnx, const OnnxOp *op)
     add_vector(onnx, name, "beta", 2, channels);
     add_vector(onnx, name, "moving_mean", 3, channels);
     add_vector(onnx, name, "moving_variance", 4, channels);
-    return give(onnx, layer_value(onnx, name, x->type, x->rank, x->dims, axes, order));
+    return give_output(onnx, 0, layer_value(onnx, name, x->type, x->rank, x->dims, axes, order));
 }
 
 /* InstanceNormalization: groups of one channel each; GroupNormalization. */
@@ -249,7 +242,7 @@ static bool build_group_normalization(Onnx *onnx, const OnnxOp *op)
     put_number(onnx, layer, "epsilon", attribute_float(onnx, "epsilon", 1e-5));
     add_vector(onnx, name, "gamma", 1, channels);
     add_vector(onnx, name, "beta", 2, channels);
-    return give(onnx, layer_value(onnx, name, x->type, x->rank, x->dims, axes, order));
+    return give_output(onnx, 0, layer_value(onnx, name, x->type, x->rank, x->dims, axes, order));
 }
 
 static bool check_scale(Onnx *onnx, int k, const Value *x, int axis)
@@ -289,7 +282,7 @@ static bool build_layer_normalization(Onnx *onnx, const OnnxOp *op)
                    NULL, 1);
     else
         put_bool(onnx, layer, "center", false);
-    return give(onnx, layer_value(onnx, name, x->type, x->rank, x->dims, axes, order));
+    return give_output(onnx, 0, layer_value(onnx, name, x->type, x->rank, x->dims, axes, order));
 }
 
 /* ---- softmax ----------------------------------------------------------------------------------- */
@@ -322,14 +315,14 @@ static bool build_softmax(Onnx *onnx, const OnnxOp *op)
         only = x->dims[i] != 1 ? i : only;
     }
     if (!old || wide <= 1)
-        return give(onnx, softmax_along(onnx, op, x, only));
+        return give_output(onnx, 0, softmax_along(onnx, op, x, only));
     if (axis == 0 && onnx->batched)
         return batch_fault(onnx, "its axes include the batch");
     memcpy(dims, x->dims, sizeof dims);
     dims[axis] = rest;
     y = reshaped(onnx, x, axis + 1, dims);
     y = y ? softmax_along(onnx, op, y, axis) : NULL;
-    return give(onnx, y ? reshaped(onnx, y, x->rank, x->dims) : NULL);
+    return give_output(onnx, 0, y ? reshaped(onnx, y, x->rank, x->dims) : NULL);
 }
 
 #define OP(name, inputs, most, build, kind)                                                        \

@@ -87,7 +87,7 @@ static Host *ints_host(Onnx *onnx, const int64_t *values, int64_t count, bool sc
     return host;
 }
 
-int fold_constant(Onnx *onnx, const OnnxOp *op)
+static int fold_constant(Onnx *onnx, const OnnxOp *op)
 {
     (void)op;
     const struct nc_onnx_attribute *a = onnx->node->attributes;
@@ -123,7 +123,7 @@ bool check_cells(Onnx *onnx, const int64_t *dims, int count)
     return true;
 }
 
-int fold_constant_of_shape(Onnx *onnx, const OnnxOp *op)
+static int fold_constant_of_shape(Onnx *onnx, const OnnxOp *op)
 {
     (void)op;
     int count;
@@ -145,7 +145,7 @@ int fold_constant_of_shape(Onnx *onnx, const OnnxOp *op)
     return done(onnx, host);
 }
 
-int fold_shape(Onnx *onnx, const OnnxOp *op)
+static int fold_shape(Onnx *onnx, const OnnxOp *op)
 {
     (void)op;
     const Value *x = node_input(onnx, 0);
@@ -157,7 +157,7 @@ int fold_shape(Onnx *onnx, const OnnxOp *op)
     return done(onnx, ints_host(onnx, x->dims + start, end - start, false));
 }
 
-int fold_size(Onnx *onnx, const OnnxOp *op)
+static int fold_size(Onnx *onnx, const OnnxOp *op)
 {
     (void)op;
     const Value *x = node_input(onnx, 0);
@@ -167,7 +167,7 @@ int fold_size(Onnx *onnx, const OnnxOp *op)
     return done(onnx, ints_host(onnx, &cells, 1, true));
 }
 
-int fold_range(Onnx *onnx, const OnnxOp *op)
+static int fold_range(Onnx *onnx, const OnnxOp *op)
 {
     (void)op;
     double start, limit, step;
@@ -224,7 +224,7 @@ int fold_reduce(Onnx *onnx, const OnnxOp *op)
     return done(onnx, host);
 }
 
-bool unsupported(Onnx *onnx, const OnnxOp *op)
+static bool unsupported(Onnx *onnx, const OnnxOp *op)
 {
     (void)op;
     return node_fault(onnx, "its inputs are not constant; netcc's shapes are");
@@ -239,3 +239,15 @@ int fold_node(Onnx *onnx, const OnnxOp *op)
     }
     return op->fold ? op->fold(onnx, op) : 0;
 }
+
+#define FOLDS(name, inputs, most, fold, always)                                                    \
+    {                                                                                              \
+        name, inputs, most, unsupported, NULL, NULL, fold, always                                  \
+    }
+
+const OnnxOp onnx_fold_ops[] = {FOLDS("Constant", 0, 0, fold_constant, true),
+                                FOLDS("Shape", 1, 0, fold_shape, true),
+                                FOLDS("Size", 1, 0, fold_size, true),
+                                FOLDS("ConstantOfShape", 1, 0, fold_constant_of_shape, false),
+                                FOLDS("Range", 3, 0, fold_range, false),
+                                {NULL, 0, 0, NULL, NULL, NULL, NULL, false}};

@@ -73,7 +73,8 @@ struct OnnxOp {
     bool always; /* fold also where inputs are computed: their shape is all it takes */
 };
 
-extern const OnnxOp onnx_elementwise_ops[], onnx_window_ops[], onnx_shape_ops[], onnx_reduce_ops[],
+extern const OnnxOp onnx_elementwise_ops[], onnx_window_ops[], onnx_reshape_ops[], onnx_slice_ops[],
+    onnx_gather_ops[], onnx_fold_ops[], onnx_reduce_ops[],
     onnx_dense_ops[]; /* each ends with a NULL name */
 extern const Importer import_onnx;
 
@@ -110,6 +111,8 @@ const int64_t *ints_of(Onnx *onnx, const char *key, int k, int *count, bool *ok)
 Value *value_find(const Onnx *onnx, const char *name);
 /* Binds output k of the node. */
 void set_output(Onnx *onnx, int k, Value *value);
+bool give_output(Onnx *onnx, int k, Value *value); /* the same; false for NULL, after an error */
+int64_t dims_product(const int64_t *dims, int from, int to);
 Value *host_value(Onnx *onnx, Host *host);
 /* A result of `layer`: shape and order. */
 Value *layer_value(Onnx *onnx, const char *layer, int type, int rank, const int64_t *dims, int axes,
@@ -129,6 +132,8 @@ int image_order(Onnx *onnx, const Value *value, int *order);
 const char *arrange(Onnx *onnx, Value *value, int axes, const int *order);
 /* The same as a value. */
 Value *arranged(Onnx *onnx, Value *value, int axes, const int *order);
+/* The value in an order that has the axis. */
+Value *value_with_axis(Onnx *onnx, Value *x, int axis);
 /* Our extents but the batch of a value in an order; their number. */
 int our_extents(const int64_t *dims, int axes, const int *order, int64_t *out);
 /* Our axis of an ONNX axis, or -1. */
@@ -151,6 +156,9 @@ void add_tensor(Onnx *onnx, const char *layer, const char *suffix, const Host *h
 
 /* A layer of `formula` over inputs a, b and c, broadcast as ONNX does; NULL after an error. */
 Value *formula_value(Onnx *onnx, const char *formula, Value *const *in, int count, int type);
+const char *number_text(Onnx *onnx, double value); /* for a formula */
+/* A layer of ours over any number of computed values, broadcast as ONNX does; NULL after an error. */
+Value *merged(Onnx *onnx, const char *kind, Value *const *in, int count);
 /* Reshapes and transposes of values: what the operators of these names do. */
 Value *reshaped(Onnx *onnx, Value *value, int rank, const int64_t *dims);
 Value *transposed_value(Onnx *onnx, Value *value, const int *perm);
@@ -171,16 +179,10 @@ void host_set(Host *host, int64_t i, double value);
 /* The node's result where all inputs are constant: 1 done, 0 not foldable, -1 after an error. */
 int fold_node(Onnx *onnx, const OnnxOp *op);
 int fold_formula(Onnx *onnx, const OnnxOp *op);
-int fold_constant(Onnx *onnx, const OnnxOp *op);
-int fold_constant_of_shape(Onnx *onnx, const OnnxOp *op);
-int fold_shape(Onnx *onnx, const OnnxOp *op);
-int fold_size(Onnx *onnx, const OnnxOp *op);
-int fold_range(Onnx *onnx, const OnnxOp *op);
 int fold_cast(Onnx *onnx, const OnnxOp *op);
 int fold_reduce(Onnx *onnx, const OnnxOp *op);
 /* A shape that a constant may have; false after an error. */
 bool check_cells(Onnx *onnx, const int64_t *dims, int count);
-bool unsupported(Onnx *onnx, const OnnxOp *op); /* build of what only folds */
 /* Axes, indices and shapes of a constant. */
 Host *host_reshape(Onnx *onnx, const Host *host, int rank, const int64_t *dims);
 Host *host_transpose(Onnx *onnx, const Host *host, const int *perm);

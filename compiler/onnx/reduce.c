@@ -4,13 +4,6 @@
 
 #include "onnx/onnx.h"
 
-static bool give(Onnx *onnx, Value *value)
-{
-    if (value)
-        set_output(onnx, 0, value);
-    return value != NULL;
-}
-
 /* The axes that go, as bits; all where none are named. */
 static bool read_axes(Onnx *onnx, int rank, unsigned *out, bool *none)
 {
@@ -89,7 +82,8 @@ static bool build_reduce(Onnx *onnx, const OnnxOp *op)
     if (!x->rank)
         return node_fault(onnx, "a scalar");
     Value *y = reduced(onnx, x, op->kind, axes);
-    return give(onnx, !y || attribute_int(onnx, "keepdims", 1) ? y : without_axes(onnx, y, axes));
+    return give_output(onnx, 0,
+                       !y || attribute_int(onnx, "keepdims", 1) ? y : without_axes(onnx, y, axes));
 }
 
 static bool build_reduce_unsupported(Onnx *onnx, const OnnxOp *op)
@@ -122,7 +116,8 @@ static bool build_argmax(Onnx *onnx, const OnnxOp *op)
     Value *y = like(onnx, name, x);
     y->dims[axis] = 1;
     y->type = NC_ONNX_INT64;
-    return give(onnx, attribute_int(onnx, "keepdims", 1) ? y : without_axes(onnx, y, 1u << axis));
+    return give_output(onnx, 0,
+                       attribute_int(onnx, "keepdims", 1) ? y : without_axes(onnx, y, 1u << axis));
 }
 
 /* x / (sum |x|^p)^(1/p) along an axis */
@@ -137,7 +132,8 @@ static bool build_lp(Onnx *onnx, const OnnxOp *op)
     if (onnx->batched && axis == 0)
         return batch_fault(onnx, "it normalises the batch axis");
     Value *norm = reduced(onnx, x, p == 1 ? "l1" : "l2", 1u << axis);
-    return norm && give(onnx, formula_value(onnx, "a / b", (Value *[]){x, norm}, 2, x->type));
+    return norm &&
+           give_output(onnx, 0, formula_value(onnx, "a / b", (Value *[]){x, norm}, 2, x->type));
 }
 
 /* ---- resizing ---------------------------------------------------------------------------------- */
@@ -342,12 +338,12 @@ static bool build_resize(Onnx *onnx, const OnnxOp *op)
     bool image = x->rank == 4 && axes[0].to == axes[0].from && axes[1].to == axes[1].from &&
                  (onnx->batched || x->dims[0] == 1);
     if (image && repeats(&axes[2]) && repeats(&axes[3]))
-        return give(onnx, repeated(onnx, x, axes));
+        return give_output(onnx, 0, repeated(onnx, x, axes));
     for (int i = 0; i < x->rank && x; i++) {
         if (axes[i].to != axes[i].from || (axes[i].scale != 1 && i))
             x = resize_axis(onnx, x, i, &axes[i]);
     }
-    return give(onnx, x);
+    return give_output(onnx, 0, x);
 }
 
 #define OP(name, inputs, most, build, kind)                                                        \

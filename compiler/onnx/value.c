@@ -43,6 +43,21 @@ void set_output(Onnx *onnx, int k, Value *value)
     *slot_of(onnx, named->name) = named;
 }
 
+bool give_output(Onnx *onnx, int k, Value *value)
+{
+    if (value)
+        set_output(onnx, k, value);
+    return value != NULL;
+}
+
+int64_t dims_product(const int64_t *dims, int from, int to)
+{
+    int64_t cells = 1;
+    for (int i = from; i < to; i++)
+        cells *= dims[i];
+    return cells;
+}
+
 Value *host_value(Onnx *onnx, Host *host)
 {
     Value *value = ARENA_NEW(onnx->arena, Value);
@@ -403,4 +418,16 @@ Value *raise_rank(Onnx *onnx, Value *value, int rank)
     if (value->host)
         raised->host = host_reshape(onnx, value->host, rank, raised->dims);
     return raised;
+}
+
+Value *value_with_axis(Onnx *onnx, Value *x, int axis)
+{
+    int order[MAX_RANK];
+    if (onnx->batched && axis == 0) {
+        batch_fault(onnx, "it works along the batch axis");
+        return NULL;
+    }
+    if (!x->host && !x->flat && our_axis(x, axis) >= 0)
+        return x;
+    return arranged(onnx, x, plain_order(onnx, x->rank, order), order);
 }
