@@ -1,6 +1,6 @@
 #!/bin/bash
 # Imports each network of files.txt and measures it: a line `FILE<TAB>WANTED<TAB>GOT` each, where GOT is
-# an accuracy in percent, `outputs` (it ran, and all that came out is finite), `missing` (no such file
+# an accuracy in percent, how many are right at first and among five, `outputs` (it ran, and all that came out is finite), `missing` (no such file
 # here), or the first line of a message. NETCC names the program, NETCC_DATA the data.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 2
@@ -65,6 +65,26 @@ data:
 END
 }
 
+# run_on_photographs: how many have the right class first, and among the first five. Pictures as the
+# Caffe networks got them; `mean` is of the channels as they then lie.
+run_on_photographs() {
+    local photos=$data/images/imagenet-sample
+    sed '/^train:/,$d' net/spec.yaml >net/predict.yaml
+    cat >>net/predict.yaml <<END
+data:
+  resize: 256
+  antialias: true
+  channel_order: bgr
+  mean: [104, 117, 123]
+END
+    "$netcc" predict net/predict.yaml --weights net/weights.safetensors --backend tcc \
+        --input "$photos" --output y.npy >out 2>err || { head -1 err; return; }
+    od -An -v -w4000 -f -j 128 y.npy | paste -d ' ' <(tail -n +2 "$photos/labels.csv" |
+        cut -d, -f2) - | awk '{ above = 0; right = $($1 + 2)
+            for (i = 2; i <= NF; i++) above += $i > right
+            first += above == 0; five += above < 5 } END { print first, "and", five, "of", NR }'
+}
+
 # run_on_noise COUNT: `outputs` where all results are finite
 run_on_noise() {
     ./samples noise "$(sed -n 's/^input: \[\(.*\)\]$/\1/p' net/spec.yaml)" "$1" noise.npy || return
@@ -85,10 +105,10 @@ measure() {
         head -1 err | sed "s#^netcc: error: $data/weights/[^:]*: ##"
         return
     fi
-    if [ "$set" = noise ]; then
-        run_on_noise "$count"
-        return
-    fi
+    case $set in
+    noise) run_on_noise "$count"; return ;;
+    photographs) run_on_photographs; return ;;
+    esac
     make_set "$set" "$count" || { echo "no samples"; return; }
     sed '/^train:/,$d' net/spec.yaml >net/eval.yaml
     data_section "$set" "$4" >>net/eval.yaml

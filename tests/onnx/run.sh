@@ -1,6 +1,6 @@
 #!/bin/bash
 # ONNX's own test cases through import, compile (tcc) and predict, against the outputs that come with
-# them; real files; and files that must be refused. `run.sh slow` runs the whole networks instead.
+# them; and files that must be refused. `run.sh slow` runs the whole networks instead.
 # The cases are in $NETCC_DATA (default: ../shared/data); B names the build folder.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
