@@ -35,14 +35,12 @@ static bool read_mask(LayerBuild *build, Shape *mask)
     return fits;
 }
 
-static Node *build_dropout(LayerBuild *build)
+/* In training, x where the mask lets it through. */
+static Node *drop(LayerBuild *build, Shape mask)
 {
     double rate = layer_attr(build, "rate")->f;
     Graph *graph = build->graph;
     Node *x = build->in[0];
-    Shape mask;
-    if (!read_mask(build, &mask))
-        return NULL;
     if (build->purpose != FOR_TRAIN || rate == 0)
         return x;
     Node *dropped = node2(graph, OP_lt, uniform(build, mask), constant(graph, rate));
@@ -51,11 +49,59 @@ static Node *build_dropout(LayerBuild *build)
     return node2(graph, OP_mul, x, factor);
 }
 
+static Node *build_dropout(LayerBuild *build)
+{
+    Shape mask;
+    return read_mask(build, &mask) ? drop(build, mask) : NULL;
+}
+
 LAYER(dropout) = {.record = {.name = "dropout",
                              .doc = "In training a random share of the elements is 0 and the rest "
                                     "grows to make up for it.",
                              .attrs = dropout_attrs},
                   .build = build_dropout};
+
+/* ---- spatial dropout: all cells of a channel share their fate ---- */
+
+static const AttrDef spatial_attrs[] = {
+    {"rate", ATTR_NUMBER, NULL, "share of the channels that become 0", 0, BELOW_ONE, NULL},
+    ATTRS_END};
+
+static Node *drop_channels(LayerBuild *build, int rank)
+{
+    Shape mask = build->in[0]->shape;
+    if (mask.rank != rank)
+        return input_fault(build, "expected an input of %d axes behind the batch", rank - 1);
+    for (int i = 1; i < rank - 1; i++)
+        mask.dim[i] = 1;
+    return drop(build, mask);
+}
+
+static Node *build_spatial_dropout1d(LayerBuild *build)
+{
+    return drop_channels(build, 3);
+}
+
+static Node *build_spatial_dropout2d(LayerBuild *build)
+{
+    return drop_channels(build, 4);
+}
+
+static Node *build_spatial_dropout3d(LayerBuild *build)
+{
+    return drop_channels(build, 5);
+}
+
+#define SPATIAL(ident, axes)                                                                       \
+    .record = {.name = #ident,                                                                     \
+               .doc = "Dropout of whole channels, " axes ".",                                      \
+               .attrs = spatial_attrs},                                                            \
+    .build = build_##ident
+
+LAYER(spatial_dropout1d) = {SPATIAL(spatial_dropout1d, "over one axis (Tompson et al. 2015)")};
+LAYER(spatial_dropout2d) = {
+    SPATIAL(spatial_dropout2d, "over height and width (Tompson et al. 2015)")};
+LAYER(spatial_dropout3d) = {SPATIAL(spatial_dropout3d, "over three axes (Tompson et al. 2015)")};
 
 static const AttrDef normalization_attrs[] = {
     {"axis", ATTR_INT, "-1", "the axis of the channels; the last one", 0, 0, NULL},

@@ -102,6 +102,23 @@ taken "half precision" m.h5
     printf 'array /model_weights/n/n/%s\n' 'mean:0 4' 'variance:0 4' 'count:0'
 } | ./make
 taken "a normalization" m.h5
+{
+    begin "$(sequential "$(layer SpatialDropout2D s "$image,\"rate\":0.25,\"data_format\":\"channels_last\""),$(layer Flatten f),$(dense d1 3)")"
+    weights1 | sed 's/kernel:0 4 3/kernel:0 72 3/'
+} | ./make
+taken "spatial dropout" m.h5
+# It is dropout with one lot for each channel.
+graphs() { # SPEC: without the lines that they come from
+    "$netcc" dump "$1" --after build | sed -E 's/ [a-z]+\.yaml:[0-9]+$//'
+}
+printf 'train: {loss: mse}\n' >>net/spec.yaml
+sed 's/spatial_dropout2d: {\(.*\)}/dropout: {\1, noise_shape: [1, 1, 2]}/' net/spec.yaml >net/twin.yaml
+if grep -q noise_shape net/twin.yaml && graphs net/spec.yaml | grep -q uniform &&
+    [ "$(graphs net/spec.yaml)" = "$(graphs net/twin.yaml)" ]; then
+    ok "spatial dropout as dropout"
+else
+    fail "spatial dropout as dropout" "it is something else"
+fi
 printf '%s' "$one" >one.json
 taken "architecture and weights" one.json --weights good.h5
 printf 'h5 w.h5\narray /layers/dense/vars/0 4 3\narray /layers/dense/vars/1 3\nh5 x.h5\n' | ./make

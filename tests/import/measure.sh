@@ -89,9 +89,9 @@ END
 run_on_noise() {
     ./samples noise "$(sed -n 's/^input: \[\(.*\)\]$/\1/p' net/spec.yaml)" "$1" noise.npy || return
     "$netcc" predict net/spec.yaml --weights net/weights.safetensors --backend tcc \
-        --input noise.npy --output y.npy >out 2>err || { head -1 err; return; }
-    od -An -v -f -j 128 y.npy | grep -q '[0-9]' || { echo "no results"; return; }
-    if od -An -v -f -j 128 y.npy | grep -qi 'nan\|inf'; then echo "not finite"; else echo outputs; fi
+        --input noise.npy >out 2>err || { head -1 err; return; }
+    grep -q '[0-9]' out || { echo "no results"; return; }
+    if grep -qi 'nan\|inf' out; then echo "not finite"; else echo outputs; fi
 }
 
 # measure FILE OPTIONS SET SCALE: GOT
