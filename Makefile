@@ -71,7 +71,7 @@ endif
 # Those that executables of `netcc build` have inside
 LINKED    := $(filter png jpeg,$(PLUGINS))
 DEFS      += -DNC_LINKED='"$(LINKED)"'
-HELPERS   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/random_graph.c))
+HELPERS   := $(patsubst %.c,$(B)/%.o,$(addprefix tests/unit/,harness.c built.c scratch.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 ifneq ($(words $(filter png jpeg,$(PLUGINS))),2)
 UNIT      := $(filter-out %/test_image,$(UNIT))
@@ -197,7 +197,7 @@ uninstall:
 
 # ---- tests --------------------------------------------------------------------------------------
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(HELPERS) $(OBJECTS)
+$(B)/unit/%: $(B)/tests/unit/%.o $(HELPERS) $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	$(V)$(CC) $(SAN) $^ $(LIBS_UNIT) -lcmocka $(LDLIBS) -o $@

@@ -41,16 +41,6 @@ static const char *spec_text(Import *import, Yaml *blocks, Yaml *layers)
 
 /* ---- checks ------------------------------------------------------------------------------------ */
 
-static const Param *find_param(const Model *model, const char *name)
-{
-    for (int i = 0; i < model->params_count; i++) {
-        const Param *param = model->params[i];
-        if (param->role != NC_ROLE_SLOT && !strcmp(param->name, name))
-            return param;
-    }
-    return NULL;
-}
-
 static const ImportTensor *find_tensor(const Import *import, const char *name)
 {
     for (int i = 0; i < import->tensors_count; i++) {
@@ -81,7 +71,7 @@ static bool check_tensors(Import *import, const Model *model)
     bool good = true;
     for (int i = 0; i < import->tensors_count; i++) {
         const ImportTensor *t = import->tensors[i];
-        good = check_tensor(import, t, find_param(model, t->name)) && good;
+        good = check_tensor(import, t, model_find(model, t->name)) && good;
     }
     for (int i = 0; i < model->params_count; i++) {
         const Param *param = model->params[i];

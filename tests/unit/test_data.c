@@ -1,257 +1,20 @@
-/* Data files: what is written is read back, what is damaged is refused, real files are understood,
- * and the digits are the same everywhere. */
+/* npy, npz, spools and what is made: what is written is read back, what is damaged is refused, real files
+ * are understood, and the digits are the same everywhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "data/array.h"
 #include "data/spool.h"
-
-static char folder[64];
-static struct nc_error err;
-
-static const char *in_folder(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static const char *put(const char *name, const void *bytes, size_t size)
-{
-    const char *path = in_folder(name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-    return path;
-}
-
-static size_t get(const char *path, unsigned char *out, size_t size)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    size_t got = fread(out, 1, size, file);
-    fclose(file);
-    return got;
-}
-
-static void refused(int result, const char *words)
-{
-    assert_int_equal(result, -1);
-    if (!strstr(err.message, words))
-        fail_msg("the message '%s' lacks '%s'", err.message, words);
-}
-
-static const char *real_file(const char *name)
-{
-    static char path[1024];
-    const char *root = getenv("NETCC_DATA");
-    snprintf(path, sizeof path, "%s/%s", root && *root ? root : "../shared/data", name);
-    if (access(path, R_OK) != 0) {
-        printf("SKIP: %s is not here\n", path);
-        skip();
-    }
-    return path;
-}
-
-/* All elements as doubles. */
-static void expect(const struct nc_array *array, const double *wanted, int count)
-{
-    double out[64];
-    uint32_t rows[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    assert_int_equal(array->shape[0] * array->row_elements, count);
-    nc_array_gather(array, rows, array->shape[0], out, sizeof(double));
-    for (int i = 0; i < count; i++) {
-        if (out[i] != wanted[i])
-            fail_msg("element %d is %.17g instead of %.17g", i, out[i], wanted[i]);
-    }
-}
-
-/* idx */
-
-#define TWO_BY_THREE "\0\0\x08\x02\0\0\0\2\0\0\0\3"
-#define IDX_BYTES TWO_BY_THREE "abcdef"
-
-static void idx_plain(void **state)
-{
-    (void)state;
-    struct nc_array a;
-    assert_int_equal(nc_idx_open(&a, put("a.idx", IDX_BYTES, 18), &err), 0);
-    assert_int_equal(a.rank, 2);
-    assert_int_equal(a.row_elements, 3);
-    expect(&a, (double[]){'a', 'b', 'c', 'd', 'e', 'f'}, 6);
-    nc_array_close(&a);
-    assert_null(a.data);
-}
-
-static void idx_element_types(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *bytes;
-        size_t size;
-        double value[2];
-    } cases[] = {
-        {"\0\0\x09\1\0\0\0\2\x80\x7f", 10, {-128, 127}},
-        {"\0\0\x0b\1\0\0\0\2\x80\0\x01\x02", 12, {-32768, 258}},
-        {"\0\0\x0c\1\0\0\0\2\xff\xff\xff\xff\x01\x02\x03\x04", 16, {-1, 16909060}},
-        {"\0\0\x0d\1\0\0\0\2\x3f\x80\0\0\xc0\x20\0\0", 16, {1, -2.5}},
-        {"\0\0\x0e\1\0\0\0\2\x3f\xf0\0\0\0\0\0\0\xc0\x04\0\0\0\0\0\0", 24, {1, -2.5}},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct nc_array a;
-        assert_int_equal(nc_idx_open(&a, put("t.idx", cases[i].bytes, cases[i].size), &err), 0);
-        expect(&a, cases[i].value, 2);
-        nc_array_close(&a);
-    }
-}
-
-static void idx_refusals(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *bytes;
-        size_t size;
-        const char *words;
-    } cases[] = {
-        {"", 0, "empty"},
-        {"\0\0\x08", 3, "truncated"},
-        {"\0\0\x08\x02\0\0\0\2", 8, "truncated"},
-        {IDX_BYTES, 17, "truncated"},
-        {IDX_BYTES "g", 19, "trailing"},
-        {"\0\1\x08\x01\0\0\0\1a", 9, "not an idx"},
-        {"\0\0\x0a\x01\0\0\0\1a", 9, "0x0a"},
-        {"\0\0\x08\x00\0\0\0\1a", 9, "rank 0"},
-        {"\0\0\x08\x09\0\0\0\1a", 9, "rank 9"},
-        {"\0\0\x08\x02\0\0\0\1\0\0\0\0", 12, "axis 1"},
-        {"\0\0\x0e\x02\xff\xff\xff\xff\xff\xff\xff\xff", 12, "overflow"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct nc_array a = {.rank = 7};
-        refused(nc_idx_open(&a, put("bad.idx", cases[i].bytes, cases[i].size), &err),
-                cases[i].words);
-        assert_string_equal(err.path, in_folder("bad.idx"));
-        assert_int_equal(a.rank, 0);
-    }
-    struct nc_array a;
-    refused(nc_idx_open(&a, in_folder("missing"), &err), "No such file");
-    refused(nc_idx_open(&a, folder, &err), "not a regular file");
-}
-
-/* idx.gz */
-
-static size_t gzip(const void *bytes, size_t size, unsigned char *out, size_t room)
-{
-    z_stream z = {0};
-    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    z.next_in = (Bytef *)(uintptr_t)bytes;
-    z.avail_in = (uInt)size;
-    z.next_out = out;
-    z.avail_out = (uInt)room;
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    deflateEnd(&z);
-    return room - z.avail_out;
-}
-
-static void expect_gzipped(const char *path, int mapped)
-{
-    struct nc_array a;
-    assert_int_equal(nc_idx_open(&a, path, &err), 0);
-    assert_int_equal(a.map != NULL, mapped);
-    expect(&a, (double[]){'a', 'b', 'c', 'd', 'e', 'f'}, 6);
-    nc_array_close(&a);
-}
-
-static int count_files(const char *path)
-{
-    int count = 0;
-    DIR *listing = opendir(path);
-    for (struct dirent *entry; listing && (entry = readdir(listing));)
-        count += entry->d_name[0] != '.';
-    if (listing)
-        closedir(listing);
-    return count;
-}
-
-static void gz_cached(void **state)
-{
-    (void)state;
-    unsigned char packed[256];
-    char cache[128];
-    snprintf(cache, sizeof cache, "%s/one/two", folder);
-    setenv("NETCC_CACHE", cache, 1);
-    size_t size = gzip(IDX_BYTES, 18, packed, sizeof packed);
-    expect_gzipped(put("a.gz", packed, size), 1);
-    assert_int_equal(count_files(cache), 1);
-    expect_gzipped(in_folder("a.gz"), 1);
-    assert_int_equal(count_files(cache), 1);
-    /* A damaged cached file is made anew. */
-    char command[256];
-    snprintf(command, sizeof command, "for f in %s/*; do echo no >$f; done", cache);
-    assert_int_equal(system(command), 0);
-    expect_gzipped(in_folder("a.gz"), 1);
-    expect_gzipped(in_folder("a.gz"), 1);
-    /* Other contents, other name. */
-    size = gzip(TWO_BY_THREE "ABCDEF", 18, packed, sizeof packed);
-    struct nc_array a;
-    assert_int_equal(nc_idx_open(&a, put("a.gz", packed, size), &err), 0);
-    assert_int_equal(a.data[0], 'A');
-    nc_array_close(&a);
-}
-
-static void gz_without_cache(void **state)
-{
-    (void)state;
-    unsigned char packed[256];
-    size_t size = gzip(IDX_BYTES, 18, packed, sizeof packed);
-    setenv("NETCC_CACHE", "/dev/null/none", 1);
-    expect_gzipped(put("b.gz", packed, size), 0);
-    setenv("NETCC_SPOOL_BYTES", "5", 1);
-    expect_gzipped(put("b.gz", packed, size), 1);
-    unsetenv("NETCC_SPOOL_BYTES");
-    setenv("NETCC_CACHE", folder, 1);
-}
-
-static void gz_refusals(void **state)
-{
-    (void)state;
-    unsigned char packed[256], bad[512];
-    struct nc_array a;
-    size_t size = gzip(IDX_BYTES, 18, packed, sizeof packed);
-    for (size_t cut = 2; cut < size; cut++)
-        refused(nc_idx_open(&a, put("c.gz", packed, cut), &err), "truncated");
-    memcpy(bad, packed, size);
-    bad[size - 6] ^= 1;
-    refused(nc_idx_open(&a, put("c.gz", bad, size), &err), "check");
-    bad[size - 6] ^= 1;
-    bad[size] = 'x';
-    refused(nc_idx_open(&a, put("c.gz", bad, size + 1), &err), "trailing");
-    refused(nc_idx_open(&a, put("c.gz", bad, gzip(IDX_BYTES, 17, bad, 512)), &err), "truncated");
-    refused(nc_idx_open(&a, put("c.gz", bad, gzip(IDX_BYTES "g", 19, bad, 512)), &err), "trailing");
-    size = gzip("\0\0\x0e\x02\0\xff\xff\xff\0\xff\xff\xff", 12, bad, 512);
-    refused(nc_idx_open(&a, put("c.gz", bad, size), &err), "cannot hold");
-}
-
-/* Two gzip members are one stream. */
-static void gz_members(void **state)
-{
-    (void)state;
-    unsigned char packed[512];
-    size_t size = gzip(IDX_BYTES, 13, packed, 256);
-    size += gzip(&IDX_BYTES[13], 5, packed + size, 256);
-    expect_gzipped(put("d.gz", packed, size), 1);
-}
+#include "scratch.h"
 
 /* npy */
 
@@ -303,7 +66,7 @@ static void npy_element_types(void **state)
         snprintf(dictionary, sizeof dictionary,
                  "{'descr': '%s', 'fortran_order': False, 'shape': (2,), }\n", cases[i].descr);
         assert_int_equal(open_npy(&a, dictionary, cases[i].bytes, cases[i].size), 0);
-        expect(&a, cases[i].value, 2);
+        expect_cells(&a, cases[i].value, 2);
         float single[2];
         nc_array_gather(&a, (uint32_t[]){1, 0}, 2, single, sizeof(float));
         assert_true(single[0] == (float)cases[i].value[1] && single[1] == (float)cases[i].value[0]);
@@ -322,7 +85,7 @@ static void npy_spellings(void **state)
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
         struct nc_array a;
         assert_int_equal(open_npy(&a, fine[i], "abcdef", 6), 0);
-        expect(&a, (double[]){'a', 'b', 'c', 'd', 'e', 'f'}, 6);
+        expect_cells(&a, (double[]){'a', 'b', 'c', 'd', 'e', 'f'}, 6);
         nc_array_close(&a);
     }
     struct nc_array a; /* one axis is in both orders at once */
@@ -390,7 +153,7 @@ static void npy_version_2(void **state)
     for (file[6] = 2; file[6] <= 3; file[6]++) {
         struct nc_array a;
         assert_int_equal(nc_npy_open(&a, put("v.npy", file, 12 + sizeof text - 1 + 2), &err), 0);
-        expect(&a, (double[]){'a', 'b'}, 2);
+        expect_cells(&a, (double[]){'a', 'b'}, 2);
         nc_array_close(&a);
     }
 }
@@ -409,7 +172,7 @@ static void npy_round_trip(void **state)
         assert_int_equal(nc_npy_write(path, &named, &err), 0);
         assert_int_equal(nc_npy_open(&a, path, &err), 0);
         assert_int_equal((a.data - (unsigned char *)a.map) % 64, 0);
-        expect(&a, six_wide, 6);
+        expect_cells(&a, six_wide, 6);
         nc_array_close(&a);
     }
     const struct nc_named none = {"y", 2, {0, INT64_MAX}, NULL};
@@ -446,7 +209,7 @@ static void expect_spooled(const char *path)
     assert_int_equal(nc_npz_open(&a, path, "dense/kernel", &err), 0);
     unsetenv("NETCC_SPOOL_BYTES");
     assert_non_null(a.map);
-    expect(&a, six_wide, 6);
+    expect_cells(&a, six_wide, 6);
     nc_array_close(&a);
 }
 
@@ -461,7 +224,7 @@ static void npz_round_trip(void **state)
     for (int i = 0; i < 2; i++) {
         struct nc_array a;
         assert_int_equal(nc_npz_open(&a, path, spellings[i], &err), 0);
-        expect(&a, six_wide, 6);
+        expect_cells(&a, six_wide, 6);
         nc_array_close(&a);
     }
     expect_spooled(path);
@@ -541,27 +304,6 @@ static void npz_plugin_missing(void **state)
 }
 
 /* Real files */
-
-static void real_mnist(void **state)
-{
-    (void)state;
-    struct nc_array images, labels;
-    assert_int_equal(nc_idx_open(&labels, real_file("mnist/t10k-labels-idx1-ubyte.gz"), &err), 0);
-    assert_int_equal(nc_idx_open(&images, real_file("mnist/t10k-images-idx3-ubyte.gz"), &err), 0);
-    assert_int_equal(images.shape[0], 10000);
-    assert_int_equal(images.row_elements, 784);
-    assert_int_equal(labels.shape[0], 10000);
-    assert_int_equal(labels.data[0], 7);
-    assert_int_equal(crc32(0, images.data, 7840000), 0xe4ca5f57);
-    static float rows[3][784];
-    nc_array_gather(&images, (uint32_t[]){9999, 0, 5}, 3, rows, sizeof(float));
-    for (int i = 0; i < 784; i++) {
-        assert_true(rows[0][i] == images.data[9999 * 784 + i]);
-        assert_true(rows[1][i] == images.data[i]);
-    }
-    nc_array_close(&images);
-    nc_array_close(&labels);
-}
 
 static void real_npy(void **state)
 {
@@ -721,42 +463,19 @@ static int without_plugin(void)
     return nc_npz_open(&a, "x.npz", "x", &err) == -1 && strstr(err.message, "libzip") ? 0 : 1;
 }
 
-/* The Makefile builds tests in build/tests/unit and the plugin in build. */
-static void find_plugin(void)
-{
-    char self[4096] = "", path[4200];
-    if (getenv("NETCC_PLUGINS") || readlink("/proc/self/exe", self, sizeof self - 1) <= 0)
-        return;
-    *strrchr(self, '/') = '\0';
-    snprintf(path, sizeof path, "%s/../..", self);
-    setenv("NETCC_PLUGINS", path, 1);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idx_plain),          cmocka_unit_test(idx_element_types),
-        cmocka_unit_test(idx_refusals),       cmocka_unit_test(gz_cached),
-        cmocka_unit_test(gz_without_cache),   cmocka_unit_test(gz_refusals),
-        cmocka_unit_test(gz_members),         cmocka_unit_test(npy_element_types),
-        cmocka_unit_test(npy_spellings),      cmocka_unit_test(npy_refusals),
-        cmocka_unit_test(npy_version_2),      cmocka_unit_test(npy_round_trip),
-        cmocka_unit_test(npz_round_trip),     cmocka_unit_test(npz_refusals),
-        cmocka_unit_test(npz_plugin_missing), cmocka_unit_test(real_mnist),
-        cmocka_unit_test(real_npy),           cmocka_unit_test(real_npz),
-        cmocka_unit_test(gather_bytes),       cmocka_unit_test(digits_repeat),
-        cmocka_unit_test(spool_sizes),        cmocka_unit_test(spool_refusals),
+        cmocka_unit_test(npy_element_types), cmocka_unit_test(npy_spellings),
+        cmocka_unit_test(npy_refusals),      cmocka_unit_test(npy_version_2),
+        cmocka_unit_test(npy_round_trip),    cmocka_unit_test(npz_round_trip),
+        cmocka_unit_test(npz_refusals),      cmocka_unit_test(npz_plugin_missing),
+        cmocka_unit_test(real_npy),          cmocka_unit_test(real_npz),
+        cmocka_unit_test(gather_bytes),      cmocka_unit_test(digits_repeat),
+        cmocka_unit_test(spool_sizes),       cmocka_unit_test(spool_refusals),
         cmocka_unit_test(messages_are_tame),
     };
     if (argc > 1 && strcmp(argv[1], "without-plugin") == 0)
         return without_plugin();
-    find_plugin();
-    snprintf(folder, sizeof folder, "/tmp/netcc-test-data-XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
-    setenv("NETCC_CACHE", folder, 1);
-    int failures = cmocka_run_group_tests(tests, NULL, NULL);
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command) != 0 || failures != 0;
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

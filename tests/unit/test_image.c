@@ -19,42 +19,7 @@
 #include "data/image.h"
 #include "pictures.h"
 #include "pool.h"
-
-static char folder[64];
-static struct nc_error err;
-
-static const char *in_folder(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static const char *put(const char *name, const void *bytes, size_t size)
-{
-    const char *path = in_folder(name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-    return path;
-}
-
-static size_t get(const char *path, unsigned char *out, size_t size)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    size_t got = fread(out, 1, size, file);
-    fclose(file);
-    return got;
-}
-
-static void refused(int result, const char *words)
-{
-    assert_int_equal(result, -1);
-    if (!strstr(err.message, words))
-        fail_msg("the message '%s' lacks '%s'", err.message, words);
-}
+#include "scratch.h"
 
 static struct nc_image opened(const char *path, int channels)
 {
@@ -478,32 +443,6 @@ static void the_photographs_are_read(void **state)
     nc_images_free(&list);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/netcc-image-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-/* The plugins are in the folder above, where the build puts them. */
-static void find_plugins(void)
-{
-    char self[512] = "", path[600];
-    if (getenv("NETCC_PLUGINS") || readlink("/proc/self/exe", self, sizeof self - 1) <= 0)
-        return;
-    *strrchr(self, '/') = '\0';
-    snprintf(path, sizeof path, "%s/..", self);
-    setenv("NETCC_PLUGINS", path, 1);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +473,5 @@ int main(int argc, char **argv)
         puts(result == 0 ? "opened" : err.message);
         return result != 0;
     }
-    find_plugins();
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
