@@ -48,7 +48,7 @@ int nc_keras_open(struct nc_h5 *out, const char *path, struct nc_error *err)
         return -1;
     if (!nc_is_keras_archive(&head))
         return nc_h5_open(out, path, err);
-    if (nc_zip_read(path, "model.weights.h5", &bytes, &size, err) != 0)
+    if (nc_zip_read_one(path, "model.weights.h5", &bytes, &size, err) != 0)
         return -1;
     return nc_h5_open_bytes(out, path, bytes, size, err);
 }

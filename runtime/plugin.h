@@ -7,7 +7,7 @@
 
 #include "data/array.h"
 
-enum { NC_PLUGIN_ABI = 2 };
+enum { NC_PLUGIN_ABI = 3 };
 struct nc_plugin {
     int abi; /* NC_PLUGIN_ABI */
 };

@@ -2,6 +2,7 @@
 #include "weight_file.h"
 
 #include "data/file.h"
+#include "data/zip.h"
 #include "safetensors.h"
 
 #include <errno.h>
@@ -257,10 +258,11 @@ static int is_npz(const struct nc_file_head *head)
     return memcmp(head->bytes, "PK", 2) == 0;
 }
 
-static int add_array(struct nc_weight_file *out, const char *name, struct nc_error *err)
+static int add_array(struct nc_weight_file *out, const struct nc_zip *zip, const char *name,
+                     struct nc_error *err)
 {
     struct nc_array array;
-    if (nc_npz_open_any(&array, out->path, name, err) != 0)
+    if (nc_zip_array(zip, name, &array, err) != 0)
         return -1;
     struct nc_weight *w = nc_weight_add(out, name, NULL, array.dtype, array.rank, array.shape, err);
     if (!w) {
@@ -275,11 +277,16 @@ static int add_array(struct nc_weight_file *out, const char *name, struct nc_err
 
 static int open_npz(struct nc_weight_file *out, const char *path, struct nc_error *err)
 {
+    struct nc_zip zip;
     char **names;
-    int count, result = nc_npz_names(path, &names, &count, err);
+    int count;
+    if (nc_zip_open(&zip, path, err) != 0)
+        return -1;
+    int result = nc_zip_arrays(&zip, &names, &count, err);
     for (int i = 0; result == 0 && i < count; i++)
-        result = add_array(out, names[i], err);
+        result = add_array(out, &zip, names[i], err);
     nc_names_free(names, count);
+    nc_zip_close(&zip);
     return result;
 }
 

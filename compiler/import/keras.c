@@ -78,7 +78,7 @@ static json_t *read_member(Keras *keras, const char *member)
     struct nc_error err;
     unsigned char *bytes;
     size_t size;
-    if (nc_zip_read(keras->import->path, member, &bytes, &size, &err) != 0) {
+    if (nc_zip_read_one(keras->import->path, member, &bytes, &size, &err) != 0) {
         import_fault(keras->import, &err);
         return NULL;
     }

@@ -206,20 +206,16 @@ static int read_member(struct member *m, struct nc_array *out, struct nc_error *
     return result;
 }
 
-static int open_npz(struct nc_array *out, const char *path, const char *member,
-                    struct nc_error *err)
+static int read_array(const struct nc_zip *zip, const char *member, struct nc_array *out,
+                      struct nc_error *err)
 {
+    struct member m = {.name = member, .path = zip->path};
     *out = (struct nc_array){0};
-    zip_t *zip = open_archive(path, ZIP_RDONLY, err);
-    if (!zip)
-        return -1;
-    struct member m = {.name = member, .path = path};
-    int result = open_member(zip, same_array, &m, err);
+    int result = open_member(zip->archive, same_array, &m, err);
     if (result == 0)
         result = read_member(&m, out, err);
     if (m.file)
         zip_fclose(m.file);
-    zip_discard(zip);
     if (result != 0)
         *out = (struct nc_array){0};
     return result;
@@ -243,36 +239,32 @@ static int list_names(zip_t *zip, length_function *length, char **names, int *co
     return 0;
 }
 
-static int open_and_list(length_function *length, const char *path, char ***names, int *count,
-                         struct nc_error *err)
+static int list(const struct nc_zip *zip, length_function *length, char ***names, int *count,
+                struct nc_error *err)
 {
     *names = NULL;
     *count = 0;
-    zip_t *zip = open_archive(path, ZIP_RDONLY, err);
-    if (!zip)
-        return -1;
-    char **list = calloc((size_t)zip_get_num_entries(zip, 0) + 1, sizeof *list);
+    char **all = calloc((size_t)zip_get_num_entries(zip->archive, 0) + 1, sizeof *all);
     int listed = 0;
-    int result = list ? list_names(zip, length, list, &listed, path, err)
-                      : nc_fail(err, path, "out of memory");
-    zip_discard(zip);
+    int result = all ? list_names(zip->archive, length, all, &listed, zip->path, err)
+                     : nc_fail(err, zip->path, "out of memory");
     if (result != 0) {
-        nc_names_free(list, listed);
+        nc_names_free(all, listed);
         return -1;
     }
-    *names = list;
+    *names = all;
     *count = listed;
     return 0;
 }
 
-static int npz_names(const char *path, char ***names, int *count, struct nc_error *err)
+static int array_names(const struct nc_zip *zip, char ***names, int *count, struct nc_error *err)
 {
-    return open_and_list(bare_length, path, names, count, err);
+    return list(zip, bare_length, names, count, err);
 }
 
-static int zip_names(const char *path, char ***names, int *count, struct nc_error *err)
+static int member_names(const struct nc_zip *zip, char ***names, int *count, struct nc_error *err)
 {
-    return open_and_list(strlen, path, names, count, err);
+    return list(zip, strlen, names, count, err);
 }
 
 static int read_whole(struct member *m, unsigned char **bytes, size_t *size, struct nc_error *err)
@@ -291,19 +283,17 @@ static int read_whole(struct member *m, unsigned char **bytes, size_t *size, str
     return 0;
 }
 
-static int zip_read(const char *path, const char *member, unsigned char **bytes, size_t *size,
-                    struct nc_error *err)
+static int read_bytes_of(const struct nc_zip *zip, const char *member, unsigned char **bytes,
+                         size_t *size, struct nc_error *err)
 {
-    zip_t *zip = open_archive(path, ZIP_RDONLY, err);
-    if (!zip)
-        return -1;
-    struct member m = {.name = member, .path = path};
-    int result = open_member(zip, same_name, &m, err);
+    struct member m = {.name = member, .path = zip->path};
+    *bytes = NULL;
+    *size = 0;
+    int result = open_member(zip->archive, same_name, &m, err);
     if (result == 0)
         result = read_whole(&m, bytes, size, err);
     if (m.file)
         zip_fclose(m.file);
-    zip_discard(zip);
     return result;
 }
 
@@ -366,5 +356,15 @@ static int npz_write(const char *path, const struct nc_named *arrays, int count,
     return result;
 }
 
-const struct nc_npz_plugin nc_plugin_npz = {{NC_PLUGIN_ABI}, open_npz,  npz_names,
-                                            npz_write,       zip_names, zip_read};
+static void *open_zip(const char *path, struct nc_error *err)
+{
+    return open_archive(path, ZIP_RDONLY, err);
+}
+
+static void close_zip(void *archive)
+{
+    zip_discard(archive);
+}
+
+const struct nc_npz_plugin nc_plugin_npz = {{NC_PLUGIN_ABI}, open_zip,    close_zip,  member_names,
+                                            read_bytes_of,   array_names, read_array, npz_write};

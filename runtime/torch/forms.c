@@ -319,7 +319,7 @@ static int read_byte_order(struct nc_torch *torch, char *const *names, int count
     size_t size = 0;
     int result = member ? 0 : nc_fail(err, torch->pickle.path, "out of memory");
     if (result == 0 && has(names, count, member))
-        result = nc_zip_read(torch->pickle.path, member, &bytes, &size, err);
+        result = nc_zip_read(&torch->zip, member, &bytes, &size, err);
     torch->big_endian = bytes && size >= 3 && memcmp(bytes, "big", 3) == 0;
     free(bytes);
     free(member);
@@ -334,7 +334,7 @@ static const struct nc_pickle_value *read_pickle(struct nc_torch *torch, struct 
         nc_fail(err, torch->pickle.path, "out of memory");
         return NULL;
     }
-    int result = nc_zip_read(torch->pickle.path, member, &torch->bytes, &size, err);
+    int result = nc_zip_read(&torch->zip, member, &torch->bytes, &size, err);
     free(member);
     return result == 0 ? nc_pickle_read(&torch->pickle, torch->bytes, size, &taken, err) : NULL;
 }
@@ -345,7 +345,8 @@ const struct nc_pickle_value *nc_torch_zip(struct nc_torch *torch, const char *p
     char **names;
     int count;
     torch->pickle.path = path;
-    if (nc_zip_names(path, &names, &count, err) != 0)
+    if (nc_zip_open(&torch->zip, path, err) != 0 ||
+        nc_zip_names(&torch->zip, &names, &count, err) != 0)
         return NULL;
     const struct nc_pickle_value *value = NULL;
     if (find_folder(torch, names, count, err) == 0 &&

@@ -3,7 +3,6 @@
 #include "torch/torch.h"
 
 #include "data/file.h"
-#include "data/zip.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,6 +218,7 @@ static void close_torch(struct nc_weight_file *file)
     if (!torch)
         return;
     nc_pickle_close(&torch->pickle);
+    nc_zip_close(&torch->zip);
     free(torch->bytes);
     free(torch->folder);
     free(torch->runs);
@@ -232,16 +232,16 @@ static void gather_strided(const struct nc_weight *w, const struct place *place,
                            const unsigned char *data, float *out)
 {
     size_t unit = nc_dtype_size(w->dtype);
-    int64_t at[NC_MAX_RANK] = {0}, offset = place->offset;
-    int last = w->rank - 1;
-    int whole = w->rank && place->stride[last] == 1; /* the last axis in one piece */
-    int64_t run = whole ? w->shape[last] : 1;
+    int64_t at[NC_MAX_RANK] = {0}, offset = place->offset, run = 1;
+    int last = w->rank - 1; /* of the axes before those that lie in one piece */
+    for (; last >= 0 && (place->stride[last] == run || w->shape[last] == 1); last--)
+        run *= w->shape[last];
     struct nc_array piece = {
         .dtype = w->dtype, .big_endian = w->big_endian, .rank = 1, .row_elements = run};
     for (int64_t e = 0; e < w->elements; e += run) {
         piece.data = data + (size_t)offset * unit;
         nc_array_gather(&piece, &(uint32_t){0}, 1, out + e, sizeof *out);
-        for (int i = whole ? last - 1 : last; i >= 0; i--) {
+        for (int i = last; i >= 0; i--) {
             offset += place->stride[i];
             if (++at[i] < w->shape[i])
                 break;
@@ -264,7 +264,7 @@ static int read_member(const struct nc_weight_file *file, const struct nc_weight
         snprintf(member, sizeof member, "%sdata/%.*s", torch->folder, (int)s->key_length, s->key);
     if (length < 0 || (size_t)length >= sizeof member || s->key_length > LONGEST)
         return nc_fail(err, file->path, "%s: its storage's name is too long", w->name);
-    if (nc_zip_read(file->path, member, &bytes, &size, err) != 0)
+    if (nc_zip_read(&torch->zip, member, &bytes, &size, err) != 0)
         return -1;
     size_t unit = nc_dtype_size(w->dtype), first = (size_t)s->offset;
     int result = 0;

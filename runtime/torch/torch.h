@@ -4,6 +4,7 @@
 #ifndef NC_TORCH_H
 #define NC_TORCH_H
 
+#include "data/zip.h"
 #include "torch/pickle.h"
 #include "weight_file.h"
 
@@ -19,6 +20,7 @@ struct nc_torch_run {
 /* What an open file keeps. */
 struct nc_torch {
     struct nc_pickle pickle;
+    struct nc_zip zip;
     unsigned char *bytes; /* of a zip's pickle */
     char *folder;         /* of a zip's members, with the slash; NULL: another form */
     int big_endian;
