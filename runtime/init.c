@@ -136,9 +136,12 @@ static int is_zero(const struct nc_parameter *p)
 int nc_init_parameters(const struct nc_model *model, void *weights, void *state, uint32_t seed,
                        struct nc_error *err)
 {
+    if (!weights && !state)
+        return 0;
     float *values = malloc((size_t)largest(model) * sizeof *values + 1);
     int result = values ? 0 : -1;
-    memset(weights, 0, model->weights_bytes);
+    if (weights)
+        memset(weights, 0, model->weights_bytes);
     if (state)
         memset(state, 0, model->state_bytes);
     for (int i = 0; i < model->parameters_count && result == 0; i++) {

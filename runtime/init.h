@@ -4,7 +4,7 @@
 
 #include "data/array.h"
 
-/* Fills weights and, unless it is NULL, the state block, both of the model's sizes. */
+/* Fills the blocks of weights and of state, of the model's sizes; either may be NULL. */
 int nc_init_parameters(const struct nc_model *model, void *weights, void *state, uint32_t seed,
                        struct nc_error *err);
 

@@ -64,12 +64,12 @@ static size_t carve_all(struct nc_session *s, unsigned uses)
 {
     const struct nc_model *model = s->model;
     struct carver c = {s->block, 0};
-    s->weights = carve(&c, model->weights_bytes);
+    s->weights = uses & NC_BORROWS_WEIGHTS ? NULL : carve(&c, model->weights_bytes);
     s->state = carve(&c, uses & NC_TRAINS ? model->state_bytes : 0);
     s->train_memory = carve(&c, uses & NC_TRAINS ? model->memory_bytes : 0);
     s->memory = carve(&c, uses & (NC_PREDICTS | NC_EVALUATES) ? model->memory_bytes : 0);
     carve_ports(&c, model, model->inputs, model->inputs_count, s->inputs);
-    if (uses != NC_PREDICTS)
+    if (uses & ~(unsigned)(NC_PREDICTS | NC_BORROWS_WEIGHTS))
         carve_ports(&c, model, model->targets, model->targets_count, s->targets);
     s->values = carve(&c, NC_MAX_VALUES * model->real_bytes);
     s->arena = carve(&c, arena_bytes(model, uses));
@@ -129,7 +129,8 @@ int nc_session_open(struct nc_session *s, struct nc_model *model, unsigned uses,
         return nc_fail(err, NULL, "out of memory: %.0f MB are needed", (double)bytes / 1e6);
     }
     carve_all(s, uses);
-    memset(s->weights, 0, model->weights_bytes);
+    if (s->weights)
+        memset(s->weights, 0, model->weights_bytes);
     if (uses & NC_TRAINS) {
         memset(s->state, 0, model->state_bytes);
         memset(s->train_memory, 0, model->memory_bytes);

@@ -29,6 +29,9 @@ struct nc_session {
 
 /* What the session will be used for: decides the size of its scratch. */
 enum nc_use_of { NC_PREDICTS = 1, NC_TRAINS = 2, NC_EVALUATES = 4, NC_DIFFERENTIATES = 8 };
+/* Beside one that does not train: the session makes no room for weights, `weights` is to be set to
+ * others, NC_ALIGN aligned, which may be read-only. */
+enum { NC_BORROWS_WEIGHTS = 16 };
 /* Weights and state are zero; set them by nc_init_parameters or nc_weights_load. */
 int nc_session_open(struct nc_session *session, struct nc_model *model, unsigned uses,
                     struct nc_error *err);

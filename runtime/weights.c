@@ -1,5 +1,6 @@
 /* Weights: a layout is walked level by level, so that any packing is undone by the code that made
- * it. Files always hold the canonical order; a file is taken whole or not at all. */
+ * it. Files always hold the canonical order; a file that
+ * does not fit is not taken in parts. */
 #include "weights.h"
 
 #include "safetensors.h"
@@ -272,28 +273,16 @@ static void check_shape(struct nc_misfit *m, const struct nc_parameter *p, int r
     note(m, p->name, text);
 }
 
-/* Packs one parameter from the file, or notes why it cannot be. */
-static int load_one(const struct nc_model *model, const struct nc_parameter *p, void *weights,
-                    const struct nc_weight_file *file, struct nc_misfit *m, struct nc_error *err)
+static void check_one(const struct nc_parameter *p, const struct nc_weight_file *file,
+                      struct nc_misfit *m)
 {
     int i = nc_weight_find(file, p->name);
-    if (i < 0) {
-        m->missing++;
-        note(m, p->name, "not in the file");
-        return 0;
+    if (i >= 0) {
+        check_shape(m, p, file->weights[i].rank, file->weights[i].shape);
+        return;
     }
-    const struct nc_weight *w = &file->weights[i];
-    check_shape(m, p, w->rank, w->shape);
-    if (!same_shape(p, w->rank, w->shape))
-        return 0;
-    float *values = malloc((size_t)p->elements * sizeof(float) + 1);
-    if (!values)
-        return nc_fail(err, file->path, "out of memory");
-    int result = nc_weight_read(file, i, values, err);
-    if (result == 0)
-        nc_pack(p, model->real_bytes, values, weights);
-    free(values);
-    return result;
+    m->missing++;
+    note(m, p->name, "not in the file");
 }
 
 static void note_extra(const struct nc_model *model, const struct nc_weight_file *file,
@@ -311,13 +300,12 @@ static void note_extra(const struct nc_model *model, const struct nc_weight_file
     }
 }
 
-static int load_all(const struct nc_model *model, void *weights, const struct nc_weight_file *file,
-                    struct nc_misfit *m, struct nc_error *err)
+static int check_all(const struct nc_model *model, const struct nc_weight_file *file,
+                     struct nc_misfit *m, struct nc_error *err)
 {
     for (int i = 0; i < model->parameters_count; i++) {
-        if (is_saved(&model->parameters[i]) &&
-            load_one(model, &model->parameters[i], weights, file, m, err) != 0)
-            return -1;
+        if (is_saved(&model->parameters[i]))
+            check_one(&model->parameters[i], file, m);
     }
     note_extra(model, file, m);
     if (m->missing + m->extra + m->differing == 0)
@@ -331,13 +319,19 @@ int nc_weights_take(const struct nc_model *model, void *weights, const struct nc
                     struct nc_misfit *misfit, struct nc_error *err)
 {
     *misfit = (struct nc_misfit){0};
-    void *fresh = calloc(1, model->weights_bytes + 1);
-    if (!fresh)
-        return nc_fail(err, file->path, "out of memory");
-    int result = load_all(model, fresh, file, misfit, err);
-    if (result == 0)
-        memcpy(weights, fresh, model->weights_bytes);
-    free(fresh);
+    if (check_all(model, file, misfit, err) != 0)
+        return -1;
+    float *values = malloc((size_t)largest(model) * sizeof *values + 1);
+    int result = values ? 0 : nc_fail(err, file->path, "out of memory");
+    for (int i = 0; i < model->parameters_count && result == 0; i++) {
+        const struct nc_parameter *p = &model->parameters[i];
+        if (!is_saved(p))
+            continue;
+        result = nc_weight_read(file, nc_weight_find(file, p->name), values, err);
+        if (result == 0)
+            nc_pack(p, model->real_bytes, values, weights);
+    }
+    free(values);
     return result;
 }
 

@@ -206,9 +206,9 @@ static bool compute(Job *job, const FeatureSet *set)
     struct nc_session session;
     struct nc_error err;
     Trunk trunk = {job};
-    if (nc_session_open(&session, job->trunk, NC_PREDICTS, &err) != 0)
+    if (nc_session_open(&session, job->trunk, NC_PREDICTS | NC_BORROWS_WEIGHTS, &err) != 0)
         return job_fault(job, &err);
-    memcpy(session.weights, job->session.weights, job->nc->weights_bytes);
+    session.weights = job->session.weights;
     session.env = job->session.env;
     session.seed = job->session.seed;
     session.poll = poll_trunk;

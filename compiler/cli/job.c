@@ -82,8 +82,9 @@ bool job_start(Job *job, unsigned uses)
     s->seed = job_seed(job);
     s->poll = poll_backend;
     s->poll_context = job->backend;
+    void *weights = job->args->weights ? NULL : s->weights; /* the file will bring all */
     void *state = uses & NC_TRAINS ? s->state : NULL;
-    if (nc_init_parameters(job->nc, s->weights, state, s->seed, &err) != 0)
+    if (nc_init_parameters(job->nc, weights, state, s->seed, &err) != 0)
         return job_fault(job, &err);
     const Table *table = job->model->table;
     const struct nc_model *whole = job->trunk ? job->trunk : job->nc;

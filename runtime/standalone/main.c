@@ -27,24 +27,43 @@ static int load_weights(struct nc_run *r, const char *path)
     return -1;
 }
 
+/* Weights that nothing changes stay where the program has them: they need not be copied, and what is
+ * not read is not even loaded. */
+static int borrows(const struct nc_run *r, unsigned uses)
+{
+    return r->s->weights && !r->options.weights && !(uses & NC_TRAINS);
+}
+
+static int fill_memory(struct nc_run *r, unsigned uses)
+{
+    const char *file = r->options.weights;
+    struct nc_session *s = &r->session;
+    struct nc_error err;
+    void *fresh = file || r->s->weights ? NULL : s->weights;
+    if (nc_init_parameters(&r->model, fresh, uses & NC_TRAINS ? s->state : NULL, s->seed, &err) !=
+        0)
+        return nc_run_fault(r, &err);
+    if (file)
+        return load_weights(r, file);
+    if (borrows(r, uses))
+        memcpy(&s->weights, &r->s->weights, sizeof s->weights);
+    else if (r->s->weights)
+        memcpy(s->weights, r->s->weights, r->model.weights_bytes);
+    return 0;
+}
+
 int nc_run_start(struct nc_run *r, unsigned uses)
 {
     struct nc_error err;
     const struct nc_options *o = &r->options;
     if (o->threads != 1)
         r->pool = nc_pool_new((int)o->threads);
-    if (nc_session_open(&r->session, &r->model, uses, &err) != 0)
+    if (nc_session_open(&r->session, &r->model, uses | (borrows(r, uses) ? NC_BORROWS_WEIGHTS : 0),
+                        &err) != 0)
         return nc_run_fault(r, &err);
     r->session.env = nc_pool_env(r->pool);
     r->session.seed = o->seed >= 0 ? (uint32_t)o->seed : r->s->seed;
-    if (nc_init_parameters(&r->model, r->session.weights,
-                           uses & NC_TRAINS ? r->session.state : NULL, r->session.seed, &err) != 0)
-        return nc_run_fault(r, &err);
-    if (o->weights)
-        return load_weights(r, o->weights);
-    if (r->s->weights)
-        memcpy(r->session.weights, r->s->weights, r->model.weights_bytes);
-    return 0;
+    return fill_memory(r, uses);
 }
 
 int nc_run_needs_training(const struct nc_run *r)

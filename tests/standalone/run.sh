@@ -203,5 +203,27 @@ check "no libpng: a note" grep -q 'without libpng (package libpng-dev) the execu
 exits "no pictures, no word of them" 0 lacks "libpng.a libpng.so" "$netcc" build sum.yaml -o sum
 check "no word" test ! -s err
 
+# ---- weights stay in the file ---------------------------------------------------------------------
+
+# 20 MB of them, and room for 15 MB of memory that is the process's own
+cat >large.yaml <<'END_OF_SPEC'
+name: large
+layers: [dense: 2000, dense: 2500, dense: {units: 1, name: sum}]
+train: {loss: mse, optimizer: sgd, batch_size: 4, epochs: 1}
+data: {train: {csv: {file: large.csv, target: sum}}}
+END_OF_SPEC
+printf 'a,b,sum\n1,2,3\n4,5,9\n2,2,4\n1,0,1\n' >large.csv
+exits "train a large one" 0 "$netcc" train large.yaml --out large_run --quiet
+exits "build a large one" 0 "$netcc" build large.yaml --weights large_run/weights.safetensors -o large
+exits "large, netcc" 0 "$netcc" predict large.yaml --weights large_run/weights.safetensors --input large.csv
+mv out wanted
+small() {
+    (ulimit -d 15000 && exec "$@")
+}
+exits "predict in little memory" 0 small ./large predict --threads 1 --input large.csv
+check "predict in little memory: the same" cmp wanted out
+exits "training needs more" 1 small ./large train --threads 1 --x large.csv --out large_run
+check "training needs more: says so" grep -q 'out of memory' err
+
 echo "standalone: $passed passed, $failed failed"
 [ $failed -eq 0 ]
