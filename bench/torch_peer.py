@@ -4,6 +4,7 @@ usage: torch_peer.py version
        torch_peer.py train   NETWORK BATCH THREADS SECONDS FORM...
        torch_peer.py predict NETWORK BATCH THREADS SECONDS FORM...
        torch_peer.py step    NETWORK BATCH             one step of training, for its start and memory
+       torch_peer.py head    NETWORK SAMPLES BATCH FORM   an epoch of a head on its frozen trunk
        torch_peer.py onnx    NETWORK BATCH FILE        the network for ONNX Runtime, the batch fixed
 
 Like `netcc bench`, every call works on the same batch of random samples in memory: milliseconds of a
@@ -19,7 +20,7 @@ import warnings
 import torch
 from torch.nn import functional
 
-from networks import SHAPES, build
+from networks import SHAPES, build, dense
 
 WARM_UP = 0.2  # part of the time, before it counts
 LEAST_CALLS = 3
@@ -55,6 +56,29 @@ def predictor(name, batch, form):
             model(x)
 
     return call
+
+
+def head_epoch(name, samples, batch, form):
+    """The trunk, as `predictor` has it, and a step of a new head, for every batch."""
+    torch.set_num_threads(1)
+    batch, x = int(batch), batch_of(name, int(samples))
+    y = torch.randint(0, 2, (len(x),))
+    with torch.no_grad():
+        trunk = torch.jit.freeze(torch.jit.trace(build(name)[:-1].eval(), x[:batch]))
+        if form == "optimized":
+            trunk = torch.jit.optimize_for_inference(trunk)
+        trunk(x[:batch])
+    channels = build(name)[-1].in_features
+    head = dense(channels, 1024, 512, 2)
+    optimizer = torch.optim.Adam(head.parameters(), foreach=True)
+    start = time.perf_counter()
+    for rows, targets in zip(x.split(batch), y.split(batch)):
+        with torch.no_grad():
+            features = trunk(rows)
+        optimizer.zero_grad(set_to_none=True)
+        functional.cross_entropy(head(features), targets).backward()
+        optimizer.step()
+    return {"seconds": time.perf_counter() - start, "form": form}
 
 
 def median_ms(call, seconds):
@@ -97,6 +121,7 @@ COMMANDS = {
     "train": lambda *words: measure(trainer, *words),
     "predict": lambda *words: measure(predictor, *words),
     "step": one_step,
+    "head": head_epoch,
     "onnx": export,
 }
 
