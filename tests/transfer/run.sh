@@ -182,6 +182,23 @@ same_run "unfreezing" slow run
 exits "unfreeze with files" 0 "$netcc" train "$unfreeze" --out files --set train.feature_cache=file
 same_run "unfreezing with files" slow files
 check "a whole network needs none" lacks <(ls files) '^features-'
+# What validates has features as well; the best epoch by its accuracy is what remains.
+stopping='train.early_stopping={monitor: val_accuracy, patience: 2, restore_best_weights: true}'
+watching='train.checkpoint={monitor: val_accuracy}'
+for cache in off file; do
+    exits "early stopping, $cache" 0 "$netcc" train "$cached" --out "stop_$cache" --json --set "$stopping" \
+        --set "$watching" --set train.epochs=40 --set "train.feature_cache=$cache"
+done
+same_run "early stopping" stop_off stop_file
+best() { # the highest val_accuracy of a log, and how many epochs there are
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "val_accuracy") c = i; next }
+        NR > 1 && $c + 0 > best + 0 { best = $c; at = NR - 1 } END { print best, at, NR - 1 }' "$1/log.csv"
+}
+read -r most at epochs < <(best stop_file)
+check "patience ended it ($at of $epochs epochs)" test "$epochs" -eq $((at + 2)) -a "$epochs" -lt 40
+check "the best epoch's weights are kept" cmp stop_file/weights.safetensors stop_file/best.safetensors
+exits "eval of the best" 0 "$netcc" eval "$cached" --weights stop_file/best.safetensors --json
+check "has the best val_accuracy, $most" grep -q "\"accuracy\":$most}" out
 exits "--show" 0 "$netcc" train "$cached" --out shown --show 3
 check "shows by the whole network" grep -q 'taken for' out
 exits "summary" 0 "$netcc" summary "$cached" --json
