@@ -51,6 +51,7 @@ struct Kernel {
     int in_count, out_count;
     const char *units;         /* C text: how many units of work, in terms of n */
     double flops, flops_fixed; /* per row; independent of n */
+    double stands_for;         /* of products: what the direct way takes per row, or 0 */
     Node **nodes;              /* what it computes, for comments and dumps */
     int nodes_count;
     struct Chain *chain; /* fused element-wise part, or NULL */

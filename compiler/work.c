@@ -13,6 +13,8 @@ static bool multiplies(const Kernel *kernel)
 
 Work kernel_products(const Kernel *kernel)
 {
+    if (multiplies(kernel) && kernel->stands_for > 0)
+        return (Work){kernel->stands_for, 0};
     return multiplies(kernel) ? kernel_work(kernel) : (Work){0, 0};
 }
 

@@ -9,7 +9,8 @@ typedef struct {
     double row, fixed;
 } Work;
 
-/* All operations of a kernel, once; only those of products: two for each multiply-add. */
+/* All operations of a kernel, once; only those of products: two for each multiply-add of the network as it is
+ * defined, however few the kernel takes. */
 Work kernel_work(const Kernel *kernel);
 Work kernel_products(const Kernel *kernel);
 /* How often a loop does its body's work: a loop over slices does it once, cut in pieces. */

@@ -215,6 +215,9 @@ static void count_products(KernelBuild *build, const Winograd *shape)
 {
     build->kernel->flops = 2.0 * (double)(winograd_tiles(shape) * winograd_cells(shape)) *
                            (double)(shape->size[2] * shape->filters);
+    const int64_t *pixels = shape->flip ? shape->size : shape->extent; /* of the smaller image */
+    build->kernel->stands_for =
+        2.0 * 9 * (double)(pixels[0] * pixels[1]) * (double)(shape->size[2] * shape->filters);
 }
 
 /* A unit is one cell of some groups. */
