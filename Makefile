@@ -13,9 +13,12 @@ WARN    := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmiss
            -Wundef -Wvla -Wformat=2 -Werror
 DEFS    := -D_GNU_SOURCE
 INC     := -Icompiler -Iruntime -I$(B)/gen
-CFLAGS  += $(OPT) $(WARN) $(DEFS) $(INC) $(SAN) -fPIC -MMD -MP
+PLAIN    = $(OPT) $(WARN) $(DEFS) $(INC) -fPIC -MMD -MP
+CFLAGS  += $(PLAIN) $(SAN)
 LDLIBS  := -lyaml -ltcc -lz -ljansson -ldl -lm -lpthread
 
+# Fuzzers run no kernels, and clang takes half an hour for natives under sanitizers.
+KERNEL_SAN   ?= $(SAN)
 KERNEL_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 ifeq ($(shell uname -m),x86_64)
 ISAS         := sse2 avx2 avx512
@@ -122,12 +125,12 @@ $(B)/%.o: %.c | $(GENERATED)
 $(B)/runtime/native_%.o: runtime/native.c | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo '  CC   $< ($*)'
-	$(V)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
+	$(V)$(CC) $(PLAIN) $(KERNEL_SAN) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
 
 $(B)/runtime/peak_%.o: runtime/peak.c | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo '  CC   $< ($*)'
-	$(V)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
+	$(V)$(CC) $(PLAIN) $(KERNEL_SAN) $(KERNEL_FLAGS) $(MARCH_$*) -DNC_ISA=$* -c $< -o $@
 
 # What executables of `netcc build` are linked with
 $(B)/libnetcc.a: $(patsubst %.c,$(B)/%.o,$(RUNTIME)) $(ISAS:%=$(B)/runtime/peak_%.o) \
@@ -251,7 +254,8 @@ fuzz-targets: $(FUZZ:%=$(B)/fuzz/%)
 # Each parser for a minute under libFuzzer (clang, and Debian's libclang-rt-14-dev).
 fuzz:
 	@$(MAKE) -s B=build/fuzz CC=clang OPT='-O1 -g' \
-	   SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-targets
+	   SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
+	   KERNEL_SAN= fuzz-targets
 	@B=build/fuzz SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 
 # Beside PyTorch and ONNX Runtime; bench/README.md tells about ROWS, ROUNDS and SECONDS.
