@@ -33,6 +33,7 @@
 //:param $pad 1          and its padding must be zero
 //:param $RUNS rows      the chain runs once a row, or once over the whole tile
 //:param $LEN cols       cells of a run
+//:param $STRIDE $P        and from its first one to the next's
 //:param $starts 1       sums of the tile that start
 //:param $z$call nc_v_fill(y,0,0)
 //:param $row_pointers 1
@@ -90,7 +91,7 @@ static void $name(const void *job, long lo, long hi)
         $z$call;
         //: end
         for (long r = 0; r < $RUNS; r++) {
-            const nc_real *c_r = c + r * $P;
+            const nc_real *c_r = c + r * $STRIDE;
             //: for p in $row_pointers
             $p$type *NC_RESTRICT $p$name = $p$value;
             //: end
