@@ -11,11 +11,12 @@
 const char *const top_keys[] = {"name",   "input",      "inputs", "outputs", "blocks",
                                 "layers", "pretrained", "train",  "data",    NULL};
 
-const AttrDef top_attrs[] = {
-    {"numerics", ATTR_CHOICE, "fast",
-     "whether convolutions may be computed in quicker ways (Winograd's) whose sums round otherwise",
-     0, 0, "fast|strict"},
-    ATTRS_END};
+const AttrDef top_attrs[] = {{"numerics", ATTR_CHOICE, "auto",
+                              "whether convolutions may be computed in quicker ways (Winograd's) "
+                              "that round otherwise and take more "
+                              "memory; auto: but in products of netcc emit",
+                              0, 0, "auto|fast|strict"},
+                             ATTRS_END};
 
 /* clang-format off */
 static const char *const c_keywords[] = {
@@ -155,7 +156,10 @@ static bool read_top(Build *build)
     const Yaml *spec = build->model->spec;
     AttrValue *values;
     bool ok = read_attrs(build->diag, "the spec", spec->loc, top_attrs, top_keys, spec, &values);
-    build->model->strict = ok && !strcmp(find_attr(top_attrs, values, "numerics")->s, "strict");
+    const char *numerics = ok ? find_attr(top_attrs, values, "numerics")->s : "auto";
+    build->model->numerics = !strcmp(numerics, "fast")     ? NUMERICS_FAST
+                             : !strcmp(numerics, "strict") ? NUMERICS_STRICT
+                                                           : NUMERICS_AUTO;
     return read_name(build, yaml_get(spec, "name")) && ok;
 }
 

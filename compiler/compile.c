@@ -8,8 +8,8 @@
 #include "train.h"
 
 const char *const pass_names[] = {"build",    "autodiff", "expand", "fold",     "select",
-                                  "simplify", "layout",   "fuse",   "schedule", "slice",
-                                  "plan",     "emit",     NULL};
+                                  "simplify", "layout",   "fuse",   "schedule", "prepare",
+                                  "slice",    "plan",     "emit",   NULL};
 
 typedef struct {
     const CompileOptions *options;
@@ -58,9 +58,9 @@ static void after_graphs(const Compilation *c, const char *pass)
 
 static void after_entries(const Compilation *c, const char *pass)
 {
-    const Entry *entries[] = {c->program->predict, c->program->train, c->program->eval,
-                              c->program->grad};
-    for (int i = 0; dumps(c, pass) && i < 4; i++) {
+    const Entry *entries[] = {c->program->prepare, c->program->predict, c->program->train,
+                              c->program->eval, c->program->grad};
+    for (int i = 0; dumps(c, pass) && i < 5; i++) {
         if (entries[i])
             entry_print(c->options->dump, entries[i]);
     }
@@ -109,8 +109,9 @@ static Entry *compile_graph(const char *name, Graph *graph, const Program *progr
 
 static void each_entry(const Program *program, void (*pass)(Entry *, int64_t))
 {
-    Entry *const entries[] = {program->predict, program->train, program->eval, program->grad};
-    for (int i = 0; i < 4; i++) {
+    Entry *const entries[] = {program->prepare, program->predict, program->train, program->eval,
+                              program->grad};
+    for (int i = 0; i < 5; i++) {
         if (entries[i])
             pass(entries[i], program->batch);
     }
@@ -122,9 +123,24 @@ static void schedule_entry(Entry *entry, int64_t batch)
     schedule(entry);
 }
 
+static void prepare_predictions(Program *program, const CompileOptions *options)
+{
+    if (!program->predict || options->product)
+        return;
+    program->prepare = prepare(program->predict, &program->prepared_elements);
+    if (program->prepare)
+        verify_prepared(program->prepare, program->predict, program->prepared_elements);
+}
+
 static void check_plan(Entry *entry, int64_t batch)
 {
     verify_plan(entry, batch);
+}
+
+static bool is_strict(const Model *model, const CompileOptions *options)
+{
+    return model->numerics == NUMERICS_STRICT ||
+           (model->numerics == NUMERICS_AUTO && options->product);
 }
 
 Program *compile_model(Model *model, const CompileOptions *options)
@@ -160,7 +176,7 @@ Program *compile_model(Model *model, const CompileOptions *options)
     after_graphs(&c, "fold");
     for (int i = 0; i < 4; i++) {
         Graph **graph = graph_slot(model, i);
-        if (*graph && !model->strict)
+        if (*graph && !is_strict(model, options))
             *graph = select_algorithms(*graph, *graph == model->predict ? 1 : program->batch);
     }
     after_graphs(&c, "select");
@@ -182,6 +198,8 @@ Program *compile_model(Model *model, const CompileOptions *options)
     after_entries(&c, "fuse");
     each_entry(program, schedule_entry);
     after_entries(&c, "schedule");
+    prepare_predictions(program, options);
+    after_entries(&c, "prepare");
     Entry *const entries[] = {program->predict, program->train, program->eval, program->grad};
     for (int i = 0; i < 4; i++) {
         if (entries[i])

@@ -9,6 +9,8 @@ typedef struct {
     Model *model;
     int64_t batch;
     Entry *predict, *train, *eval, *grad; /* NULL where the model has none */
+    Entry *prepare; /* before predict, once for its weights; NULL: nothing depends on them alone */
+    int64_t prepared_elements;
     int64_t weights_elements, state_elements;
     int64_t memory_elements; /* for `batch` rows; 0: no layer is stateful */
 } Program;
@@ -26,6 +28,7 @@ typedef struct {
     const char *dump_after; /* a pass name, or NULL */
     Str *dump;              /* where the dump goes */
     bool check;             /* for `netcc check`: in double */
+    bool product;           /* for `netcc emit`: no call prepares for others */
     bool split;             /* behind a frozen trunk, if there is one */
     bool thaw;              /* as if the spec froze nothing */
     bool reads_data;        /* the data section's files must exist: data.test's, and with */
@@ -46,8 +49,8 @@ typedef enum {
     EMIT_JIT_CC,  /* vocabulary pasted, real = float, exported entry wrappers nc_entry_NAME */
     EMIT_CHECK    /* scalar C in double, no includes, for tcc */
 } EmitTarget;
-/* Entry wrappers have the type nc_entry_function and are named nc_entry_predict, nc_entry_train,
- * nc_entry_eval, nc_entry_grad. Compile EMIT_JIT_TCC with -DNC_ROWS=<of the natives>, EMIT_CHECK
+/* Entry wrappers have the type nc_entry_function and are named nc_entry_prepare, nc_entry_predict,
+ * nc_entry_train, nc_entry_eval, nc_entry_grad. Compile EMIT_JIT_TCC with -DNC_ROWS=<of the natives>, EMIT_CHECK
  * with -DNC_SCALAR -DNC_DOUBLE. */
 char *emit_unit(Arena *arena, const Program *program, EmitTarget target);
 /* The same with the kernel calls of every entry told to a struct nc_timer, which call->env then is;

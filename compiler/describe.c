@@ -45,6 +45,13 @@ static struct nc_parameter describe_param(const Param *param)
     return p;
 }
 
+/* Without outputs */
+static struct nc_entry describe_prepare(const Entry *entry, size_t real_bytes)
+{
+    size_t elements = entry ? (size_t)entry->arena_elements : 0;
+    return (struct nc_entry){.arena_bytes = elements * real_bytes};
+}
+
 static struct nc_entry describe_entry(Arena *arena, const Entry *entry, size_t real_bytes)
 {
     struct nc_entry result = {0};
@@ -80,6 +87,7 @@ struct nc_model *describe(Arena *arena, const Program *program, size_t real_byte
         .real_bytes = real_bytes,
         .weights_bytes = (size_t)program->weights_elements * real_bytes,
         .state_bytes = (size_t)program->state_elements * real_bytes,
+        .prepared_bytes = (size_t)program->prepared_elements * real_bytes,
         .memory_bytes = (size_t)program->memory_elements * real_bytes,
         .inputs_count = model->inputs_count,
         .targets_count = model->targets_count,
@@ -87,6 +95,7 @@ struct nc_model *describe(Arena *arena, const Program *program, size_t real_byte
         .inputs = describe_ports(arena, model->inputs, model->inputs_count),
         .targets = describe_ports(arena, model->targets, model->targets_count),
         .parameters = params,
+        .prepare = describe_prepare(program->prepare, real_bytes),
         .predict = predict,
         .train = describe_entry(arena, program->train, real_bytes),
         .eval = describe_entry(arena, program->eval, real_bytes),

@@ -168,7 +168,7 @@ static const char *emit_kernel(Emitter *emitter, const Kernel *kernel)
 /* Within `loop`, or NULL */
 static const char *place_text(const Emitter *emitter, BufferRef ref, const Kernel *loop)
 {
-    static const char *const names[] = {"arena", "weights", "state",  "memory",
+    static const char *const names[] = {"arena", "weights", "state",  "memory", "prepared",
                                         "input", "target",  "output", "hyper"};
     const Buffer *b = ref.buffer;
     Str text = str_new(emitter->arena);
@@ -454,7 +454,8 @@ static void emit_wrapper(Emitter *emitter, Str *out, const Entry *entry)
                                   {"nc_real *", "arena", "(nc_real *)call->arena", false},
                                   {"nc_real *", "weights", "(nc_real *)call->weights", false},
                                   {"nc_real *", "state", "(nc_real *)call->state", false},
-                                  {"nc_real *", "memory", "(nc_real *)call->memory", false}};
+                                  {"nc_real *", "memory", "(nc_real *)call->memory", false},
+                                  {"nc_real *", "prepared", "(nc_real *)call->prepared", false}};
     static const struct {
         BufferKind kind;
         const char *name, *field, *type;
@@ -489,10 +490,11 @@ static char *unit_text(Arena *arena, const Program *program, EmitTarget target, 
     Style style = {.lowering = target == EMIT_JIT_TCC ? LOWER_BLOCK : LOWER_INFIX,
                    .is_double = target == EMIT_CHECK};
     Emitter *emitter = emitter_new(arena, program, style);
-    emitter->timed = timed;
-    const Entry *entries[] = {program->predict, program->train, program->eval, program->grad};
+    const Entry *entries[] = {program->prepare, program->predict, program->train, program->eval,
+                              program->grad};
     Str wrappers = str_new(arena);
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        emitter->timed = timed && entries[i] != program->prepare;
         if (entries[i] && (target != EMIT_CHECK || entries[i] == program->grad))
             emit_wrapper(emitter, &wrappers, entries[i]);
     }

@@ -82,6 +82,8 @@ static void add_model(Descriptor *d)
     template_int(d->bind, "batch", nc->batch);
     template_int(d->bind, "weights_bytes", (int64_t)nc->weights_bytes);
     template_int(d->bind, "state_bytes", (int64_t)nc->state_bytes);
+    template_int(d->bind, "prepared_bytes", (int64_t)nc->prepared_bytes);
+    template_int(d->bind, "prepare_arena", (int64_t)nc->prepare.arena_bytes);
     template_int(d->bind, "memory_bytes", (int64_t)nc->memory_bytes);
     template_int(d->bind, "inputs", nc->inputs_count);
     template_int(d->bind, "targets", nc->targets_count);
@@ -108,7 +110,7 @@ static void add_codes(const Descriptor *d, const char *const *isas)
         TemplateRecord *item = template_item(d->bind, "codes");
         template_text(item, "isa", *isas);
         template_int(item, "trains", d->program->train != NULL);
-        template_int(item, "predicts", d->program->train == NULL);
+        template_int(item, "prepares", d->program->prepare != NULL);
     }
 }
 

@@ -135,6 +135,10 @@ typedef struct {
     const char *kind;
 } LayerName;
 
+/* May sums be rounded otherwise than the ops' definitions do, where that is quicker? In products only
+ * with NUMERICS_FAST, for it takes memory. */
+typedef enum { NUMERICS_AUTO, NUMERICS_FAST, NUMERICS_STRICT } Numerics;
+
 typedef struct Model Model;
 struct Model {
     Arena *arena;
@@ -146,8 +150,7 @@ struct Model {
     bool thawed;     /* everything trains, whatever the spec says: for comparisons */
     int64_t epoch;   /* whose network this is, where train.unfreeze changes it; 0: the first */
     const char *name;
-    bool
-        strict; /* `numerics: strict`: sums are those of the ops' definitions, whatever is quicker */
+    Numerics numerics;
 
     Port *inputs, *outputs, *targets; /* targets: one per output with a loss */
     int inputs_count, outputs_count, targets_count;

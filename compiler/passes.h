@@ -32,6 +32,11 @@ const Layout **lay_out(const Graph *graph, Arena *arena);
 void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, int graphs_count,
                     int64_t batch);
 
+/* prepare.c: the entry that computes once what predict needs of the weights alone, in a block of so many
+ * elements; NULL: it needs nothing such. */
+Entry *prepare(Entry *predict, int64_t *elements);
+void verify_prepared(const Entry *prepare, const Entry *predict, int64_t elements);
+
 /* fuse.c, schedule.c, slice.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, some in
  * loops over slices of the batch, and the place of every buffer in the arena block. */
 Entry *fuse(Arena *arena, const char *name, const Graph *graph, int params_count, int64_t batch);

@@ -343,11 +343,11 @@ void verify_plan(const Entry *entry, int64_t batch)
 
 static void print_ref(Str *out, BufferRef ref)
 {
-    static const char *const kinds[] = {"arena", "weights", "state",  "memory",
+    static const char *const kinds[] = {"arena", "weights", "state",  "memory", "prepared",
                                         "input", "target",  "output", "hyper"};
     const Buffer *b = ref.buffer;
     str_printf(out, " %s", kinds[b->kind]);
-    if (b->kind == BUFFER_ARENA)
+    if (b->kind == BUFFER_ARENA || b->kind == BUFFER_PREPARED)
         str_printf(out, "[%lld]#%d", (long long)b->offset, b->id);
     else if (b->field)
         str_printf(out, ".%s", b->field);

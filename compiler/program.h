@@ -1,8 +1,8 @@
 /* Program: what is emitted, decided to the last detail.
  *
- * An entry (predict, train, eval, grad) is a list of kernels over buffers. A kernel is a template
+ * An entry (prepare, predict, train, eval, grad) is a list of kernels over buffers. A kernel is a template
  * with its bindings; equal (template, bindings) share one C function. A buffer is a piece of the
- * weights, the state, the memory, the caller's arrays, or the entry's one arena block. */
+ * weights, the state, the memory, what is prepared from weights, the caller's arrays, or the entry's one arena block. */
 #ifndef NETCC_PROGRAM_H
 #define NETCC_PROGRAM_H
 
@@ -15,6 +15,7 @@ typedef enum {
     BUFFER_WEIGHTS,
     BUFFER_STATE,
     BUFFER_MEMORY,
+    BUFFER_PREPARED,
     BUFFER_INPUT,
     BUFFER_TARGET,
     BUFFER_OUTPUT,

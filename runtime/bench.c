@@ -90,6 +90,15 @@ static double call(struct run *run)
     return nc_seconds() - start;
 }
 
+/* In memory that has been touched */
+static void prepare(struct nc_session *s, struct nc_bench *out)
+{
+    nc_session_prepare(s);
+    double start = nc_seconds();
+    nc_session_prepare(s);
+    out->prepare = s->model->prepared_bytes ? nc_seconds() - start : 0;
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -126,6 +135,8 @@ int nc_bench_run(struct nc_session *session, int train, long n, double seconds,
     *out = (struct nc_bench){.n = n};
     if (times && run.results) {
         point_outputs(&run, train);
+        if (!train)
+            prepare(session, out);
         time_calls(&run, seconds, times, out);
     }
     free(times);

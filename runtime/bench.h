@@ -9,6 +9,7 @@ struct nc_bench {
     long calls;     /* timed */
     double seconds; /* of them all */
     double latency; /* seconds; the median call */
+    double prepare; /* seconds, once before predictions; 0: there was nothing to prepare */
 };
 
 /* Random inputs in [0, 1) and targets that fit, in the session's staging. */

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-#define NC_ABI 2
+#define NC_ABI 3
 #define NC_MAX_RANK 8
 #define NC_ALIGN 64
 
@@ -36,9 +36,11 @@ struct nc_env {
 
 /* One call of an entry point. Arrays are row-major float32 (double in `netcc check`), n rows. */
 struct nc_call {
-    void *weights;              /* nc_model.weights_bytes, NC_ALIGN aligned, packed layout */
-    void *state;                /* nc_model.state_bytes, NC_ALIGN aligned, or NULL */
-    void *memory;               /* nc_model.memory_bytes, NC_ALIGN aligned, or NULL: what stateful
+    void *weights;  /* nc_model.weights_bytes, NC_ALIGN aligned, packed layout */
+    void *prepared; /* nc_model.prepared_bytes, NC_ALIGN aligned, or NULL: what prepare makes
+                                 * of the weights, for predict */
+    void *state;    /* nc_model.state_bytes, NC_ALIGN aligned, or NULL */
+    void *memory;   /* nc_model.memory_bytes, NC_ALIGN aligned, or NULL: what stateful
                                  * layers keep from call to call, row by row; zeros at the start */
     const void *const *inputs;  /* one per nc_model.inputs */
     const void *const *targets; /* one per nc_model.targets, or NULL */
@@ -118,11 +120,13 @@ struct nc_model {
     long batch;        /* largest n */
     size_t real_bytes; /* 4, or 8 in `netcc check` */
     size_t weights_bytes, state_bytes;
+    size_t prepared_bytes; /* 0: predict needs nothing prepared */
     size_t
         memory_bytes; /* 0: no layer is stateful; the grad entry has none, it starts from zeros */
     int inputs_count, targets_count, parameters_count;
     const struct nc_port *inputs, *targets;
     const struct nc_parameter *parameters;
+    struct nc_entry prepare; /* no outputs; before predict, whenever the weights have changed */
     struct nc_entry predict; /* outputs: the model's outputs */
     struct nc_entry train;   /* outputs: sum over rows of the loss, then of each metric */
     struct nc_entry eval;    /* the same, in inference mode, nothing updated */

@@ -6,7 +6,7 @@
 /* The code of one instruction set */
 struct nc_code {
     const char *isa;
-    nc_entry_function *predict, *train, *eval;
+    nc_entry_function *prepare, *predict, *train, *eval;
 };
 
 /* Operations of a call: times n, and besides */

@@ -30,7 +30,7 @@ static size_t arena_bytes(const struct nc_model *model, unsigned uses)
 {
     size_t bytes = 0;
     if (uses & NC_PREDICTS)
-        bytes = most(bytes, model->predict.arena_bytes);
+        bytes = most(model->prepare.arena_bytes, model->predict.arena_bytes);
     if (uses & NC_TRAINS)
         bytes = most(bytes, model->train.arena_bytes);
     if (uses & NC_EVALUATES)
@@ -65,6 +65,7 @@ static size_t carve_all(struct nc_session *s, unsigned uses)
     const struct nc_model *model = s->model;
     struct carver c = {s->block, 0};
     s->weights = uses & NC_BORROWS_WEIGHTS ? NULL : carve(&c, model->weights_bytes);
+    s->prepared = carve(&c, uses & NC_PREDICTS ? model->prepared_bytes : 0);
     s->state = carve(&c, uses & NC_TRAINS ? model->state_bytes : 0);
     s->train_memory = carve(&c, uses & NC_TRAINS ? model->memory_bytes : 0);
     s->memory = carve(&c, uses & (NC_PREDICTS | NC_EVALUATES) ? model->memory_bytes : 0);
@@ -237,6 +238,7 @@ struct nc_call nc_session_call(const struct nc_session *s, const struct nc_entry
                                const struct nc_hyper *hyper, long n)
 {
     return (struct nc_call){.weights = s->weights,
+                            .prepared = s->prepared,
                             .state = s->state,
                             .memory = entry == &s->model->train ? s->train_memory : s->memory,
                             .inputs = (const void *const *)s->inputs,
@@ -255,6 +257,13 @@ static void call(struct nc_session *s, const struct nc_entry *entry, const struc
     unsigned mode = nc_float_mode_fast();
     entry->run(&call);
     nc_float_mode_restore(mode);
+}
+
+void nc_session_prepare(struct nc_session *s)
+{
+    const struct nc_hyper hyper = {0};
+    if (s->model->prepared_bytes)
+        call(s, &s->model->prepare, &hyper, 1);
 }
 
 static double value_at(const struct nc_session *s, int i)
@@ -459,6 +468,8 @@ int nc_predict(struct nc_session *s, const struct nc_samples *samples, void *con
                struct nc_error *err)
 {
     memset(s->memory, 0, s->model->memory_bytes);
+    poll_backend(s);
+    nc_session_prepare(s);
     return each_batch(s, samples, predict_batch, (void *)outputs, err);
 }
 

@@ -18,6 +18,7 @@ struct nc_session {
     void *poll_context;
 
     void *weights, *state;
+    void *prepared; /* from the weights, for predictions */
     /* What stateful layers keep from call to call: in training, which an epoch begins anew, and in
      * predictions and evaluations, of which each begins anew. */
     void *train_memory, *memory;
@@ -36,6 +37,9 @@ enum { NC_BORROWS_WEIGHTS = 16 };
 int nc_session_open(struct nc_session *session, struct nc_model *model, unsigned uses,
                     struct nc_error *err);
 void nc_session_close(struct nc_session *session);
+
+/* Makes what predictions need of the weights as they are: before calls of predict. nc_predict does it. */
+void nc_session_prepare(struct nc_session *session);
 
 /* A call of one of the model's entries; the inputs are staged, the outputs set. */
 struct nc_call nc_session_call(const struct nc_session *session, const struct nc_entry *entry,

@@ -28,6 +28,7 @@ struct nc_env {
 
 struct nc_call {
     void *weights;
+    void *prepared;
     void *state;
     void *memory;
     const void *const *inputs;

@@ -183,6 +183,9 @@ static void print_plain(const Bench *b)
     printf("%.0f samples/s, %.4g ms a call, %.1f GFLOP/s: %.0f %% of this machine's %.1f\n",
            samples_per_second(b), b->bench.latency * 1e3, b->flops * 1e-9,
            100 * b->flops / m->flops, m->flops * 1e-9);
+    if (b->job->nc->prepared_bytes && !b->train)
+        printf("prepared once: %.4g ms, %.3f MB\n", b->bench.prepare * 1e3,
+               (double)b->job->nc->prepared_bytes * 1e-6);
     printf("it moves %.3f MB a call, %.1f GB/s; ", step_bytes(b) * 1e-6,
            step_bytes(b) * steps_per_second(b) * 1e-9);
     fputs("this machine reads", stdout);
@@ -232,6 +235,8 @@ static void print_json(const Bench *b)
            m->isa);
     print_number("samples_per_second", samples_per_second(b));
     print_number("latency_ms", b->bench.latency * 1e3);
+    print_number("prepare_ms", b->bench.prepare * 1e3);
+    print_number("prepared_bytes", b->train ? 0 : (double)b->job->nc->prepared_bytes);
     print_number("gflops", b->flops * 1e-9);
     print_number("peak_share", b->flops / m->flops);
     print_number("peak_gflops", m->flops * 1e-9);

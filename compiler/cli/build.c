@@ -110,7 +110,7 @@ static bool find_archive(Building *b)
 /* The unit for one level, with its entries named after it. */
 static bool start_level(const Building *b, int level, Run *run)
 {
-    static const char *const entries[] = {"predict", "train", "eval"};
+    static const char *const entries[] = {"prepare", "predict", "train", "eval"};
     Arena *arena = b->job->arena;
     const char *isa = levels[level].isa;
     Str flags = str_new(arena);

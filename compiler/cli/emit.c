@@ -53,6 +53,7 @@ static int run(const Args *args)
 {
     Job job;
     job_prepare(&job, args);
+    job.options.product = true;
     return job_end(&job, job_read(&job) && emit(&job));
 }
 

@@ -198,6 +198,7 @@ static void poll_trunk(void *context)
 {
     const Trunk *trunk = context;
     backend_poll(trunk->job->backend);
+    trunk->job->trunk->prepare.run = trunk->job->nc->prepare.run;
     trunk->job->trunk->predict.run = trunk->job->nc->predict.run;
 }
 

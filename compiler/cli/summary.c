@@ -1,5 +1,6 @@
 /* netcc summary: layers, shapes, parameters, and what the network costs before it runs. Memory is what
- * the header of `netcc emit` says: for inference of one sample a call, for training that of --train. */
+ * the header of `netcc emit` says: for inference of one sample a call, for training that of --train;
+ * and what predicting takes where netcc or an executable prepares for it. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ typedef struct {
 /* What a product takes, in bytes */
 typedef struct {
     long batch;
-    int64_t param, state, memory, arena;
+    int64_t param, state, memory, arena, prepared;
     double multiply_adds; /* per sample of a full batch */
 } Costs;
 
@@ -32,6 +33,7 @@ typedef struct {
     int64_t weights; /* parameters that could be trainable */
     double multiply_adds;
     Costs inference, training; /* batch 0: no training */
+    Costs prepared;            /* inference where what depends on weights alone is kept */
     Costs head;                /* once the features of a frozen trunk are known; batch 0: none is */
     Costs unfrozen;            /* training if nothing were frozen; batch 0: nothing is */
 } Summary;
@@ -108,6 +110,7 @@ static Costs costs_of(const Program *program)
         arena = eval->arena_elements;
     c.arena = block_bytes(arena);
     c.state = train ? block_bytes(program->state_elements) : 0;
+    c.prepared = program->prepared_elements * (int64_t)sizeof(float);
     c.memory = program->memory_elements ? block_bytes(program->memory_elements) : 0;
     Work work = train ? entry_products(train) : (Work){0, 0};
     c.multiply_adds = (work.row + work.fixed / (double)c.batch) / 2;
@@ -124,11 +127,22 @@ static void summarise(const Job *job, Summary *s)
 }
 
 /* The graphs were used up: the spec is read again. */
+static bool prepared_costs(const Args *args, Costs *out)
+{
+    Job job;
+    job_prepare(&job, args);
+    bool good = job_read(&job) && job_compile(&job, 1, NC_PREDICTS);
+    if (good)
+        *out = costs_of(job.program);
+    return job_end(&job, good) == EXIT_DONE;
+}
+
 /* `split`: of the head alone, where there is a frozen trunk. */
 static bool training_costs(const Args *args, bool thaw, bool split, Costs *out)
 {
     Job job;
     job_prepare(&job, args);
+    job.options.product = true;
     job.options.thaw = thaw;
     job.options.split = split;
     bool good = job_read(&job) && job_compile(&job, 0, NC_PREDICTS | NC_TRAINS | NC_EVALUATES);
@@ -149,10 +163,10 @@ static int64_t training_bytes(const Costs *c)
     return c->param + c->state + c->memory + c->arena;
 }
 
-/* What changes while it predicts: scratch, and what stateful layers remember. */
+/* What is written when it predicts: scratch, what stateful layers remember, what is prepared. */
 static int64_t inference_bytes(const Costs *c)
 {
-    return c->memory + c->arena;
+    return c->memory + c->arena + c->prepared;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------- */
@@ -200,6 +214,11 @@ static void print_plain(const Job *job, const Summary *s)
     if (s->inference.memory)
         printf("memory         %s of it, what stateful layers remember\n",
                size_text(a, (double)s->inference.memory));
+    if (s->prepared.prepared)
+        printf("prepared       %s of RAM in netcc and executables, %s of it made once from the "
+               "weights\n",
+               size_text(a, (double)inference_bytes(&s->prepared)),
+               size_text(a, (double)s->prepared.prepared));
     print_training(a, "training", &s->training);
     print_training(a, "head alone", &s->head);
     print_training(a, "unfrozen", &s->unfrozen);
@@ -233,6 +252,9 @@ static void print_json(const Job *job, const Summary *s)
            "\"memory_bytes\":%lld}",
            s->inference.batch, (long long)s->inference.param,
            (long long)inference_bytes(&s->inference), (long long)s->inference.memory);
+    if (s->prepared.prepared)
+        printf(",\"prepared\":{\"prepared_bytes\":%lld,\"ram_bytes\":%lld}",
+               (long long)s->prepared.prepared, (long long)inference_bytes(&s->prepared));
     print_training_json("training", &s->training);
     print_training_json("head", &s->head);
     print_training_json("unfrozen", &s->unfrozen);
@@ -242,7 +264,8 @@ static void print_json(const Job *job, const Summary *s)
 static bool summary(Job *job)
 {
     Summary s = {0};
-    if (!job_compile(job, 1, NC_PREDICTS))
+    job->options.product = true;
+    if (!job_compile(job, 1, NC_PREDICTS) || !prepared_costs(job->args, &s.prepared))
         return false;
     summarise(job, &s);
     if (job->model->train_options.present && !summarise_training(job->args, &s))

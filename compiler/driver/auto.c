@@ -40,8 +40,8 @@ static int64_t now_ms(void)
 /* What the program has to offer */
 static Code blank(const Program *program)
 {
-    return (Code){.wanted = {program->predict != NULL, program->train != NULL,
-                             program->eval != NULL, program->grad != NULL}};
+    return (Code){.wanted = {program->prepare != NULL, program->predict != NULL,
+                             program->train != NULL, program->eval != NULL, program->grad != NULL}};
 }
 
 static void use(Backend *backend, const char *name, const Code *code)
@@ -50,6 +50,7 @@ static void use(Backend *backend, const char *name, const Code *code)
     code_free(&backend->code);
     backend->code = *code;
     backend->name = name;
+    model->prepare.run = code->entry[ENTRY_PREPARE];
     model->predict.run = code->entry[ENTRY_PREDICT];
     model->train.run = code->entry[ENTRY_TRAIN];
     model->eval.run = code->entry[ENTRY_EVAL];
@@ -67,8 +68,8 @@ static bool start_tcc(Backend *backend, EmitTarget target)
 {
     const LoadRequest *r = &backend->request;
     Code code = blank(r->program);
-    if (target == EMIT_CHECK) /* which is all that it has */
-        code.wanted[ENTRY_PREDICT] = code.wanted[ENTRY_TRAIN] = code.wanted[ENTRY_EVAL] = false;
+    for (int i = 0; target == EMIT_CHECK && i < ENTRY_COUNT; i++)
+        code.wanted[i] &= i == ENTRY_GRAD; /* which is all that it has */
     if (!tcc_compile(r->arena, r->emit(r->arena, r->program, target), target, &code))
         return false;
     use(backend, "tcc", &code);

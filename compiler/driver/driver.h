@@ -40,8 +40,8 @@ void backend_close(Backend *backend);
 
 /* ---- between the driver's files -------------------------------------------------------------- */
 
-enum { ENTRY_PREDICT, ENTRY_TRAIN, ENTRY_EVAL, ENTRY_GRAD, ENTRY_COUNT };
-extern const char *const entry_symbols[ENTRY_COUNT]; /* "nc_entry_predict" ... */
+enum { ENTRY_PREPARE, ENTRY_PREDICT, ENTRY_TRAIN, ENTRY_EVAL, ENTRY_GRAD, ENTRY_COUNT };
+extern const char *const entry_symbols[ENTRY_COUNT]; /* "nc_entry_prepare" ... */
 
 /* A compiled unit. */
 typedef struct {

@@ -14,8 +14,8 @@
 
 #include "native.h"
 
-const char *const entry_symbols[ENTRY_COUNT] = {"nc_entry_predict", "nc_entry_train",
-                                                "nc_entry_eval", "nc_entry_grad"};
+const char *const entry_symbols[ENTRY_COUNT] = {"nc_entry_prepare", "nc_entry_predict",
+                                                "nc_entry_train", "nc_entry_eval", "nc_entry_grad"};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 

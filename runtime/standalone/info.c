@@ -31,9 +31,10 @@ int nc_run_bench(struct nc_run *r)
     if (r->options.json)
         printf("{\"event\":\"bench\",\"name\":\"%s\",\"mode\":\"%s\",\"batch\":%ld,\"threads\":%d,"
                "\"isa\":\"%s\",\"samples_per_second\":%.9g,\"latency_ms\":%.9g,\"gflops\":%.9g,"
-               "\"peak_share\":%.9g,\"peak_gflops\":%.9g}\n",
+               "\"peak_share\":%.9g,\"peak_gflops\":%.9g,\"prepare_ms\":%.9g}\n",
                r->model.name, training ? "train" : "predict", b.n, threads, r->code->isa, rate,
-               b.latency * 1e3, flops * 1e-9, flops / machine.flops, machine.flops * 1e-9);
+               b.latency * 1e3, flops * 1e-9, flops / machine.flops, machine.flops * 1e-9,
+               b.prepare * 1e3);
     else
         printf("%s, %s %ld rows a call on %d thread%s, %s\n"
                "%.0f samples/s, %.4g ms a call, %.1f GFLOP/s: %.0f %% of this machine's %.1f\n",

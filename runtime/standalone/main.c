@@ -115,6 +115,7 @@ static int choose_code(struct nc_run *r)
         return nc_run_complain(r, "this processor runs none of the code inside (%s ...)", names[0]);
     r->code = &r->s->code[chosen];
     r->model = *r->s->model;
+    r->model.prepare.run = r->code->prepare;
     r->model.predict.run = r->code->predict;
     r->model.train.run = r->code->train;
     r->model.eval.run = r->code->eval;

@@ -135,6 +135,35 @@ check "multiply-adds are the products'" grep -q "\"multiply_adds\":$adds,\"infer
 exits "summary as a table" 0 "$netcc" summary "$conv"
 check "a row of it" grep -qE '^conv2d .*\[n, 8, 8, 4\] +40 +2304$' out
 
+# ---- what is prepared from the weights --------------------------------------------------------------
+
+cat >stencil.yaml <<'END_OF_SPEC'
+name: stencil
+input: [12, 12, 16]
+layers: [conv2d: {filters: 16, kernel_size: 3}]
+END_OF_SPEC
+exits "dump --after prepare" 0 "$netcc" dump stencil.yaml --after prepare
+check "prepare computes the kernel" grep -qE '^prepare: 1 kernels' out
+check "predict reads it" test "$(grep -c ' prepared\[0\]#[0-9]*' out)" -eq 2
+exits "summary of it" 0 "$netcc" summary stencil.yaml --json
+prepared=$(number out prepared_bytes)
+check "what is prepared" test "$prepared" -ge $((16 * 16 * 16 * 4))
+exits "summary of it as a table" 0 "$netcc" summary stencil.yaml
+check "what is prepared, as a line" grep -qE '^prepared +[0-9.]+ KB of RAM .* made once' out
+exits "bench of it" 0 "$netcc" bench stencil.yaml --predict --backend tcc --seconds 1 --json
+check "bench: its size" test "$(number out prepared_bytes)" = "$prepared"
+check "bench: its time" above "$(number out prepare_ms)" 0
+check "bench: not in the call" sh -c '! grep -q winograd_kernel out'
+exits "bench of it as a table" 0 "$netcc" bench stencil.yaml --predict --backend tcc --seconds 1
+check "bench: a line" grep -qE '^prepared once: [0-9.e-]+ ms, [0-9.]+ MB$' out
+for numerics in auto strict fast; do
+    exits "emit $numerics" 0 "$netcc" emit stencil.yaml --set numerics=$numerics -o $numerics
+done
+check "auto emits what strict does" cmp auto/stencil.c strict/stencil.c
+check "products keep nothing" sh -c '! grep -q "[^a-z]prepared" fast/stencil.c'
+check "fast is Winograd's" grep -q 'conv2d_winograd' fast/stencil.c
+check "the others are not" sh -c '! grep -q conv2d_winograd auto/stencil.c'
+
 # ---- bench ----------------------------------------------------------------------------------------
 
 benched() { # NAME MODE BATCH

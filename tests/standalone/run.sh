@@ -145,6 +145,47 @@ printf '1,2\n3,4\n5,6\n' >narrow.csv
 refuses "columns for a plain input" "narrow.csv:1: 2 columns, but 3 are wanted" ./sum predict \
     --weights sum.run/weights.safetensors --input a=narrow.csv --input b=b.tsv
 
+# ---- what is prepared from the weights --------------------------------------------------------------
+
+cat >stencil.yaml <<'END_OF_SPEC'
+name: stencil
+input: [28, 28, 1]
+layers:
+  - conv2d: {filters: 16, kernel_size: 3, strides: 2, activation: relu}
+  - conv2d: {filters: 16, kernel_size: 3, padding: same, use_bias: false}
+  - batch_normalization
+  - conv2d: {filters: 24, kernel_size: 3, activation: relu}
+  - global_average_pooling2d
+  - dense: {units: 10, activation: softmax}
+train: {loss: sparse_categorical_crossentropy, batch_size: 5}
+data: {train: {builtin: digits}}
+END_OF_SPEC
+{ printf '\0\0\10\3\0\0\0\7\0\0\0\34\0\0\0\34'; head -c $((7 * 784)) "$netcc"; } >x.idx
+exits "train a stencil" 0 "$netcc" train stencil.yaml --out stencil.run --steps 3 --quiet
+weights=stencil.run/weights.safetensors
+exits "its predictions" 0 "$netcc" predict stencil.yaml --weights $weights --input x.idx \
+    --backend tcc --threads 1
+mv out wanted
+exits "on two threads, by cc" 0 "$netcc" predict stencil.yaml --weights $weights --input x.idx \
+    --backend cc --threads 2
+check "on two threads, by cc: the same" cmp wanted out
+for batch in 1 5; do
+    exits "build for batches of $batch" 0 "$netcc" build stencil.yaml --weights $weights \
+        --set train.batch_size=$batch -o stencil
+    for threads in 1 2; do
+        exits "batches of $batch, $threads threads" 0 ./stencil predict --input x.idx --threads $threads
+        check "batches of $batch, $threads threads: the same" cmp wanted out
+    done
+done
+exits "other weights" 0 "$netcc" train stencil.yaml --out stencil.run --steps 6 --quiet
+exits "other weights, netcc" 0 "$netcc" predict stencil.yaml --weights $weights --input x.idx
+mv out other
+check "they predict otherwise" sh -c '! cmp -s wanted other'
+exits "other weights than those inside" 0 ./stencil predict --input x.idx --weights $weights
+check "other weights than those inside: the same" cmp other out
+exits "its speed" 0 ./stencil bench --predict --json
+check "what preparing takes" grep -qE '"prepare_ms":[0-9.]*[1-9]' out
+
 # ---- what is refused ------------------------------------------------------------------------------
 
 printf 'colour,"size, cm"\ngren,1\n' >bad.csv

@@ -26,7 +26,7 @@ int main(void)
     nc_real *x = numbers(N, 1), *y = room(N);
     const void *const inputs[] = {x};
     void *const outputs[] = {y};
-    struct nc_call call = {0, 0, 0, inputs, 0, outputs, 0, N, 0, 0};
+    struct nc_call call = {0, 0, 0, 0, inputs, 0, outputs, 0, N, 0, 0};
     double wanted[N];
     failures += entry(&call) != 0 || calls != 2 * $c$steps || parts != $c$steps;
     for (int i = 0; i < N; i++)

@@ -25,7 +25,7 @@ static Program program;
 
 /* Which tier computed is told by the sign. */
 #define CALL                                                                                       \
-    "struct nc_call { void *weights, *state, *memory;\n"                                           \
+    "struct nc_call { void *weights, *prepared, *state, *memory;\n"                                           \
     "  const void *const *inputs, *const *targets;\n"                                              \
     "  void *const *outputs; const void *hyper; long n; void *arena; const void *env; };\n"
 #define ENTRY(name, body)                                                                          \
