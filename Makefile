@@ -227,11 +227,13 @@ check-slow: deps
 	@$(MAKE) -s -j2 all unit
 	@B=$(B) tests/onnx/run.sh slow
 
-# Everything once under AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own.
-asan:
+# Everything that reads what users bring, once under AddressSanitizer and UndefinedBehaviorSanitizer, in
+# a folder of its own.
+ASAN_SUITES := unit errors import onnx pretrained transfer images table commands
+asan: test-deps
 	@$(MAKE) -s B=build/asan OPT='-O1 -g' \
 	   SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all unit
-	@B=build/asan tests/run.sh unit errors
+	@B=build/asan tests/run.sh $(ASAN_SUITES)
 
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SECONDS ?= 60
