@@ -233,7 +233,7 @@ ASAN_SUITES := unit errors import onnx pretrained transfer images table commands
 asan: test-deps
 	@$(MAKE) -s B=build/asan OPT='-O1 -g' \
 	   SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all unit
-	@B=build/asan tests/run.sh $(ASAN_SUITES)
+	@B=build/asan LSAN_OPTIONS=suppressions=$(CURDIR)/tests/leaks.txt tests/run.sh $(ASAN_SUITES)
 
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SECONDS ?= 60
