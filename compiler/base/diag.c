@@ -12,7 +12,7 @@
 enum {
     LONGEST_REPORT = 64 << 10,
     MOST_ERRORS = 50,
-    MOST_LISTED = 40,
+    MOST_LISTED = 60,
     LONGEST_MESSAGE = 2000, /* characters */
     LONGEST_PLACE = 300,
     LONGEST_LINE = 160,
