@@ -93,8 +93,8 @@ static RowUse row_use(const Kernel *kernel)
         return OVER_ROWS;
     if (writes_only(kernel, true))
         return BY_ROWS;
-    bool accumulates = op_of(kernel->nodes[0])->accumulates && writes_only(kernel, false);
-    return accumulates ? ACCUMULATES : OVER_ROWS;
+    bool accumulates = kernel->nodes_count && op_of(kernel->nodes[0])->accumulates;
+    return accumulates && writes_only(kernel, false) ? ACCUMULATES : OVER_ROWS;
 }
 
 /* ---- dependences ----------------------------------------------------------------------------- */

@@ -24,12 +24,12 @@ static void touch(struct nc_array *array)
     nc_array_close(array);
 }
 
-static void open_all(const char *path, char **names, int count)
+static void open_all(const struct nc_zip *zip, char **names, int count)
 {
     struct nc_array array;
     struct nc_error err;
     for (int i = 0; i < count && i < 20; i++) {
-        if (nc_plugin_npz.open(&array, path, names[i], &err) == 0)
+        if (nc_plugin_npz.array(zip, names[i], &array, &err) == 0)
             touch(&array);
     }
 }
@@ -42,12 +42,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     struct nc_error err;
+    const struct nc_zip zip = {&nc_plugin_npz, nc_plugin_npz.open(path, &err), path};
     char **names;
     int count;
-    if (nc_plugin_npz.names(path, &names, &count, &err) == 0) {
-        open_all(path, names, count);
+    if (zip.archive && nc_plugin_npz.arrays(&zip, &names, &count, &err) == 0) {
+        open_all(&zip, names, count);
         nc_names_free(names, count);
     }
+    if (zip.archive)
+        nc_plugin_npz.close(zip.archive);
     close(fd);
     return 0;
 }
