@@ -7,10 +7,20 @@
 #include "ops/op.h"
 #include "passes.h"
 
+/* What frozen layers give is kept between epochs: wherever it is computed, that is done as in predictions. */
+static bool is_of_frozen(const Node *node)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        if (plays(node->in[i], ROLE_PARAM) && node_param(node->in[i])->frozen)
+            return true;
+    }
+    return false;
+}
+
 static Node *select_way(Graph *graph, const Node *node, Node *const *in, const void *context)
 {
-    const int64_t *rows = context;
-    return op_of(node)->select ? op_of(node)->select(graph, node, in, *rows) : NULL;
+    const int64_t rows = is_of_frozen(node) ? 1 : *(const int64_t *)context;
+    return op_of(node)->select ? op_of(node)->select(graph, node, in, rows) : NULL;
 }
 
 Graph *select_algorithms(const Graph *graph, int64_t rows)

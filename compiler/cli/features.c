@@ -85,6 +85,7 @@ static bool key_of(Job *job, const Samples *samples, uint64_t *key)
 {
     Hash hash = {0xcbf29ce484222325u};
     add_text(&hash, NETCC_VERSION);
+    add_bytes(&hash, &job->model->numerics, sizeof job->model->numerics);
     for (int i = 0; i < job->model->layers_count; i++) {
         add_text(&hash, job->model->layers[i].path->name);
         add_text(&hash, job->model->layers[i].kind);

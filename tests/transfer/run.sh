@@ -49,7 +49,7 @@ exits "dump" 0 "$netcc" dump "$freeze" --after plan
 sed -n '/^train:/,/^eval:/p' out >frozen
 check "frozen layers run forward" grep -q 'input.0 weights.stem/kernel' frozen
 check "in the kernels of inference and no other" test "$(grep -cE '# (stem|body)' frozen)" -eq \
-    "$(sed -n '/^predict:/,/^train:/p' out | grep -cE '# (stem|body)')"
+    "$(sed -n '/^prepare:/,/^train:/p' out | grep -cE '# (stem|body)')"
 check "no backward kernel of a frozen layer" lacks frozen '_grad|(transpose|copy|reduce_columns) .*# (stem|body)'
 check "no optimizer state of a frozen layer" lacks frozen 'state\.(stem|body)'
 check "nothing frozen is written" lacks frozen '-> .*(weights|state)\.(stem|body)'
@@ -170,12 +170,22 @@ exits "longer" 0 "$netcc" train "$cached" --out memory --set train.epochs=5 --re
 exits "longer without" 0 "$netcc" train "$cached" --out off --set train.epochs=5 --resume --quiet \
     --set train.feature_cache=off
 same_run "longer" off memory
+# A convolution by Winograd's transforms, which batches of 2 would not pay for
+for cache in off memory; do
+    exits "quicker convolutions, $cache" 0 "$netcc" train "$cached" --out "quick_$cache" --set layers.0.conv2d.filters=32 \
+        --set layers.4.conv2d.filters=24 --set train.batch_size=2 --set train.epochs=1 --quiet \
+        --set train.feature_cache=$cache
+done
+same_run "quicker convolutions" quick_off quick_memory
 # Other weights, other features; the old files go.
 exits "other data" 0 "$netcc" train "$cached" --out file --set train.feature_cache=file --json \
     --set data.test.builtin.digits.seed=3
 check "the features of other samples are new" grep -q '"found":false' out
 exits "other weights" 0 "$netcc" train "$cached" --out file --set train.feature_cache=file --json --seed 5
 check "and of other weights" grep -q '"found":false' out
+exits "other numerics" 0 "$netcc" train "$cached" --out file --set train.feature_cache=file --json --seed 5 \
+    --set numerics=strict
+check "and by other numerics" grep -q '"found":false' out
 check "two files still" test "$(ls file | grep -c '^features-')" -eq 2
 exits "unfreeze without features" 0 "$netcc" train "$unfreeze" --out slow --set train.feature_cache=off
 same_run "unfreezing" slow run
