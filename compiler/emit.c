@@ -244,7 +244,7 @@ static bool worth_threads(const Emitter *emitter, const Kernel *kernel, const Ke
     return !(loop && loop->steps) && kernel_nanoseconds(kernel, rows) > LEAST_NANOSECONDS;
 }
 
-typedef enum { ITEM_BEGIN, ITEM_SLICE, ITEM_CALL, ITEM_PART, ITEM_END } ItemKind;
+typedef enum { ITEM_BEGIN, ITEM_SLICE, ITEM_CALL, ITEM_PART, ITEM_SLICE_END, ITEM_END } ItemKind;
 
 static TemplateRecord *call_item(TemplateRecord *bind, ItemKind kind)
 {
@@ -253,6 +253,7 @@ static TemplateRecord *call_item(TemplateRecord *bind, ItemKind kind)
     template_int(item, "slice", kind == ITEM_SLICE);
     template_int(item, "call", kind == ITEM_CALL);
     template_int(item, "part", kind == ITEM_PART);
+    template_int(item, "slice_end", kind == ITEM_SLICE_END);
     template_int(item, "end", kind == ITEM_END);
     return item;
 }
@@ -284,7 +285,7 @@ static void add_loop(Emitter *emitter, TemplateRecord *bind, const Kernel *loop)
     TemplateRecord *begin = call_item(bind, loop->slice ? ITEM_SLICE : ITEM_BEGIN);
     template_int(begin, loop->slice ? "rows" : "steps", loop->slice ? loop->slice : loop->steps);
     add_kernels(emitter, bind, loop->body, loop->body_count, loop);
-    call_item(bind, ITEM_END);
+    call_item(bind, loop->slice ? ITEM_SLICE_END : ITEM_END);
 }
 
 static void add_calls(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,

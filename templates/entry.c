@@ -11,7 +11,7 @@
 //:param $c$begin 1      a loop over time starts here
 //:param $c$steps 2
 //:param $c$slice 1      a loop over slices of $c$rows rows starts here
-//:param $c$rows 2
+//:param $c$rows 1000
 //:param $c$call 1       a kernel call
 //:param $c$first 0      the first row of the slice
 //:param $c$comment copies
@@ -25,7 +25,8 @@
 //:param $c$number 0     which call it is
 //:param $c$part 1       a call of a function of kernels
 //:param $c$arguments {0, 0, 0}
-//:param $c$end 1        a loop ends here
+//:param $c$slice_end 1  a loop over slices ends here
+//:param $c$end 1        a loop over time ends here
 //:param $timed 1        its end is told
 //:param $result 1       it returns 0
 //: begin
@@ -68,6 +69,9 @@ $signature
     //: end
     //: if $c$part
     $c$function($c$arguments);
+    //: end
+    //: if $c$slice_end
+    }
     //: end
     //: if $c$end
     }

@@ -18,7 +18,7 @@ static void parallel(void *context, nc_task *work, const void *job, long units)
 int main(void)
 {
     struct nc_env env = {&on_threads, parallel}, serial = {0, 0};
-    const struct nc_args args = {0, 0, 0, 10};
+    const struct nc_args args = {0, 0, 0, 10, 0};
     nc_run(0, task, &args, 5);
     nc_run(&serial, task, &args, 5);
     failures += covered != 100 || on_threads != 0;
