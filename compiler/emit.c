@@ -347,28 +347,45 @@ static const char *declaration(const Emitter *emitter, const Local *local)
     return arena_printf(emitter->arena, "%s%s%s", local->type, pointer ? "" : " ", local->name);
 }
 
+/* Parameters of a part that are no locals of its entry, where they are what the entry is given */
+static const Local given[] = {{"const struct nc_env *", "env", "env", false},
+                              {"const struct nc_hyper *", "hyper", "hyper", false},
+                              {"const long", "first", "first", false}};
+
+static bool is_local(const EntryForm *form, const char *name)
+{
+    for (int i = 0; i < form->locals_count; i++) {
+        if (!strcmp(form->locals[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static void add_parameter(const Emitter *emitter, const TemplateRecord *part, const Local *local,
+                          Str *parameters, Str *arguments)
+{
+    if (!calls_mention(part, local->name))
+        return;
+    const char *comma = parameters->length ? "," : "";
+    str_printf(parameters, "%s%s%s", comma, *comma ? "\n    " : "", declaration(emitter, local));
+    str_printf(arguments, "%s%s%s", comma, *comma ? " " : "", local->name);
+}
+
 /* `count` kernels as a function of what they name, and the call of it. */
 static void add_part(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,
                      const Kernel *loop)
 {
-    static const Local others[] = {{"const struct nc_env *", "env", "env", false},
-                                   {"const long", "first", "first", false}};
     const EntryForm *form = emitter->form;
     TemplateRecord *part = function_record(emitter, false, false);
     TemplateRecord *call = call_item(bind, ITEM_PART);
     Str parameters = str_new(emitter->arena), arguments = str_new(emitter->arena);
-    bool env_is_local = false;
     const char *name = arena_printf(emitter->arena, "%s_part_%d", emitter->entry, ++emitter->parts);
     add_calls(emitter, part, kernels, count, loop);
-    for (int i = 0; i < form->locals_count + (loop ? 2 : 1); i++) {
-        const Local *local =
-            i < form->locals_count ? &form->locals[i] : &others[i - form->locals_count];
-        if (!calls_mention(part, local->name) || (local == others && env_is_local))
-            continue;
-        env_is_local |= !strcmp(local->name, "env");
-        str_printf(&parameters, "%s%s", parameters.length ? ",\n    " : "",
-                   declaration(emitter, local));
-        str_printf(&arguments, "%s%s", arguments.length ? ", " : "", local->name);
+    for (int i = 0; i < form->locals_count; i++)
+        add_parameter(emitter, part, &form->locals[i], &parameters, &arguments);
+    for (int i = 0; i < (loop ? 3 : 2); i++) {
+        if (!is_local(form, given[i].name))
+            add_parameter(emitter, part, &given[i], &parameters, &arguments);
     }
     template_text(part, "signature",
                   arena_printf(emitter->arena, "static void %s(%s)", name, parameters.text));
