@@ -314,6 +314,7 @@ static bool calls_mention(const TemplateRecord *bind, const char *word)
             continue;
         if (mentions(template_get_text(items[i], "in"), word) ||
             mentions(template_get_text(items[i], "out"), word) ||
+            mentions(template_get_text(items[i], "first"), word) ||
             (!strcmp(word, "env") &&
              (template_get_int(items[i], "threads") || template_get_int(items[i], "timed"))))
             return true;
