@@ -1,7 +1,7 @@
 #!/bin/sh
 # Emitted C is clean as C99 and as C++11 under gcc and clang: the units of the drivers (`netcc dump SPEC
 # --after emit`) and the products (`netcc emit`, predict alone and with training), for x86-64 and its
-# levels, and so are weights that are compiled in. The specs are those of tests/golden and a deep one,
+# levels, and so are weights that are compiled in. The specs are those of tests/golden and two deep ones,
 # whose entries are cut into parts; the first is compiled for every level, the others for v3. NETCC
 # names the program to test.
 cd "$(dirname "$0")" || exit 2
@@ -55,7 +55,7 @@ made() { # label command...
 
 levels="x86-64 x86-64-v3 x86-64-v4"
 for spec in ../golden/mlp.yaml ../golden/dag.yaml ../golden/conv.yaml ../golden/rnn.yaml \
-    ../golden/stateful.yaml deep.yaml; do
+    ../golden/stateful.yaml deep.yaml slices.yaml; do
     name=$(basename "$spec" .yaml)
     # shellcheck disable=SC2086
     if made "$name unit" "$netcc" dump "$spec" --after emit; then
