@@ -1,4 +1,4 @@
-/* Convolutions of 3 x 3 by Winograd's transforms, step by step: what the pass `winograd` makes of a
+/* Convolutions of 3 x 3 by Winograd's transforms, step by step: what the pass `select` makes of a
  * convolution and of its two gradients. Every step knows the whole geometry. */
 #include "ops/winograd.h"
 
