@@ -47,6 +47,7 @@ static const struct nc_native_symbol symbols[] = {
     {"nc_winograd_output_grad", FUNCTION(nc_winograd_output_grad)},
     {"nc_winograd_product_tn", FUNCTION(nc_winograd_product_tn)},
     {"nc_winograd_kernel_grad", FUNCTION(nc_winograd_kernel_grad)},
+    {"nc_panel_copy", FUNCTION(nc_panel_copy)},
     {"nc_transpose", FUNCTION(nc_transpose)},
     {"nc_column_sum", FUNCTION(nc_column_sum)},
 };

@@ -107,6 +107,7 @@ void nc_winograd_product_tn(nc_real *du, const nc_real *v, const nc_real *z,
                             const struct nc_winograd *g, long n, int add, long unit);
 void nc_winograd_kernel_grad(nc_real *dw, const nc_real *du, const struct nc_winograd *g,
                              long unit);
+void nc_panel_copy(nc_real *d, long width, const nc_real *x, long ldx, long rows, long cols);
 void nc_transpose(nc_real *d, long ldd, const nc_real *a, long lda, long rows, long cols);
 void nc_column_sum(nc_real *d, const nc_real *x, long ldx, long rows, long cols);
 

@@ -3,6 +3,7 @@
 #include "layout.h"
 #include "onnx/exporter.h"
 #include "ops/infer.h"
+#include "ops/panels.h"
 #include "ops/tile.h"
 #include "program.h"
 
@@ -55,13 +56,18 @@ static void count_flops(KernelBuild *build, Shape a, double flops)
     *(shape_has_batch(a) ? &build->kernel->flops : &build->kernel->flops_fixed) = flops;
 }
 
+/* Tiles go down the rows first where the right operand is the larger, so that it is read once. */
 static void bind_matmul(KernelBuild *build, const Node *node)
 {
     Shape a = node->in[0]->shape, b = node->in[1]->shape;
     int64_t k = a.dim[a.rank - 1], n = b.dim[1];
     const Layout *layout = build->layouts[node->in[1]->id];
     int64_t width = layout ? layout_panel_width(layout, b) : layout_default_width(n);
-    TileShape tile = {extent_text(build->arena, a, 0, a.rank - 1), "NC_ROWS", n, width};
+    TileShape tile = {.all = extent_text(build->arena, a, 0, a.rank - 1),
+                      .rows = "NC_ROWS",
+                      .columns = n,
+                      .width = width,
+                      .rows_first = extent(a, 0, a.rank - 1, build->batch) < n};
     bind_tile(build, node, &tile);
     bind_call(build, k, 1, layout ? k : 1, layout ? width : n,
               arena_printf(build->arena, "%lld", (long long)k), width);
@@ -74,7 +80,10 @@ static void bind_matmul_tn(KernelBuild *build, const Node *node)
     int64_t m = a.dim[a.rank - 1], n = b.dim[b.rank - 1];
     const Layout *layout = build->layouts[node->id];
     int64_t width = layout ? layout_panel_width(layout, node->shape) : layout_default_width(n);
-    TileShape tile = {arena_printf(build->arena, "%lld", (long long)m), "NC_ROWS", n, width};
+    TileShape tile = {.all = arena_printf(build->arena, "%lld", (long long)m),
+                      .rows = "NC_ROWS",
+                      .columns = n,
+                      .width = width};
     bind_tile(build, node, &tile);
     bind_call(build, 1, m, 1, n, extent_text(build->arena, a, 0, a.rank - 1), width);
     count_flops(build, a, 2.0 * (double)n * (double)shape_row(a));
@@ -102,6 +111,7 @@ OP(matmul_tn) = {.name = "matmul_tn",
                  .epilogue = true,
                  .multiplies = true,
                  .packed_output = true,
+                 .select = product_of_panels,
                  .infer = infer_matmul_tn,
                  .gradient = gradient_matmul_tn,
                  .bind = bind_matmul_tn,

@@ -11,7 +11,12 @@ void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile)
     static const char *const names[] = {"a", "b", "d"};
     int64_t panels = (tile->columns + tile->width - 1) / tile->width;
     const char *column = "0", *row = "u";
-    if (panels > 1) {
+    const char *tiles =
+        arena_printf(build->arena, "(%s + %s - 1) / %s", tile->all, tile->rows, tile->rows);
+    if (panels > 1 && tile->rows_first) {
+        row = arena_printf(build->arena, "u %% (%s)", tiles);
+        column = arena_printf(build->arena, "u / (%s) * %lld", tiles, (long long)tile->width);
+    } else if (panels > 1) {
         row = arena_printf(build->arena, "u / %lld", (long long)panels);
         column = arena_printf(build->arena, "u %% %lld * %lld", (long long)panels,
                               (long long)tile->width);
@@ -31,8 +36,7 @@ void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile)
         template_text(factor, "name", names[i]);
         template_int(factor, "index", i);
     }
-    build->kernel->units = arena_printf(build->arena, "(%s + %s - 1) / %s * %lld", tile->all,
-                                        tile->rows, tile->rows, (long long)panels);
+    build->kernel->units = arena_printf(build->arena, "%s * %lld", tiles, (long long)panels);
 }
 
 void bind_constant(KernelBuild *build, const char *type, const char *name, const char *value)

@@ -5,10 +5,12 @@
 #include "program.h"
 
 /* A result of `all` rows (C text) and `columns` columns, in tiles of `rows` (C text) x `width`, from
- * the kernel's inputs a, b, d; the op binds the call that computes a tile by bind_product. */
+ * the kernel's inputs a, b, d; the op binds the call that computes a tile by bind_product. Tiles follow
+ * each other along the columns, or along the rows. */
 typedef struct {
     const char *all, *rows;
     int64_t columns, width;
+    bool rows_first;
 } TileShape;
 void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile);
 void bind_product(KernelBuild *build, const char *call);

@@ -18,6 +18,20 @@ NC_STATIC void nc_v_copy(nc_real *d, const nc_real *a, long n)
         NC_MEMCPY(d, a, (unsigned long)n * sizeof *d);
 }
 
+/* d[rows][width] = x[rows][cols], zeros behind it */
+NC_STATIC void nc_panel_copy(nc_real *d, long width, const nc_real *x, long ldx, long rows,
+                             long cols)
+{
+    for (long r = 0; r < rows; r++, d += width, x += ldx) {
+        if (cols == 32) {
+            NC_MEMCPY(d, x, 32 * sizeof *d);
+            continue;
+        }
+        NC_MEMCPY(d, x, (unsigned long)cols * sizeof *d);
+        nc_v_fill(d + cols, 0, width - cols);
+    }
+}
+
 NC_STATIC void nc_v_accumulate(nc_real *d, const nc_real *a, long n)
 {
     NC_INDEPENDENT

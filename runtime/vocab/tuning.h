@@ -10,7 +10,7 @@
  * panel    the same where they are read in order
  * No result depends on any of them. */
 #define NC_TUNING_avx512 16, 14, 14, NC_UNBOUNDED, NC_UNBOUNDED
-#define NC_TUNING_avx2 8, 6, 24, 128, 1024
+#define NC_TUNING_avx2 8, 6, 64, 128, 1024
 #define NC_TUNING_sse2 4, 6, 12, 128, 1024
 #define NC_TUNING_neon 4, 12, 12, 128, 1024
 #define NC_TUNING_generic 16, 4, 4, NC_UNBOUNDED, NC_UNBOUNDED

@@ -431,7 +431,7 @@ static float chain(const float *a, long a_k, const float *b, long ldb, long K, i
 /* One tile in a sea of guards; the bits are those of the plain chain, the value that of doubles. */
 static void check_tile(int t, long rows, long width, long K, int transposed)
 {
-    enum { LDB = 144, LDC = 136, MOST = 310, ROWS = 32 };
+    enum { LDB = 144, LDC = 136, MOST = 310, ROWS = 64 };
     static float a[MOST * ROWS], b[MOST * LDB], c[(ROWS + 1) * LDC];
     long a_row = transposed ? 1 : K + 3, a_k = transposed ? ROWS : 1;
     assert_true(rows <= ROWS);
