@@ -60,20 +60,28 @@ static WindowShape window_shape(const Node *node, Shape x, Shape y, Shape w)
     return window;
 }
 
+/* Wide tiles, since all channels of a pixel lie side by side in memory */
+static TileShape channels_tile(KernelBuild *build, Shape y)
+{
+    enum { CELLS = 4096, WIDEST = 128 };
+    int64_t most = sums_tiles(build->kernel) ? 32 : WIDEST,
+            width = y.dim[3] < most ? (y.dim[3] + 15) / 16 * 16 : most;
+    return lines_tile(build, y, width, CELLS / width);
+}
+
 /* The gradient for the input walks the window from its last cell back. */
 static void bind_channels(KernelBuild *build, const Node *node, const WindowShape *window,
                           bool forward)
 {
     Shape w = node->in[1]->shape;
-    int64_t channels = w.dim[2], width = channels <= 16 ? 16 : 32,
-            from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * channels;
-    TileShape tile = image_tile(build, node->shape, width);
+    int64_t from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * w.dim[2];
+    TileShape tile = channels_tile(build, node->shape);
     bind_tile(build, node, &tile);
     bind_window(build, window);
     bind_product(build,
                  arena_printf(build->arena,
                               "nc_depthwise_tile(c, %lld, a + j, b%s + j, &window, i, rows, %s)",
-                              (long long)width,
+                              (long long)tile.width,
                               from ? arena_printf(build->arena, " + %lld", (long long)from) : "",
                               columns_text(build, &tile)));
 }

@@ -38,19 +38,6 @@ static void gradient_matmul_tn(Gradients *to, Node *y, Node *g)
         gradient_add(to, y, 1, node2(graph, OP_matmul, y->in[0], g));
 }
 
-/* The tile of a product: rows of a are a_row apart, its k a_k; column j's panel of b begins
- * j * b_step in, its k are b_ld apart. */
-static void bind_call(KernelBuild *build, int64_t a_row, int64_t a_k, int64_t b_step, int64_t b_ld,
-                      const char *k, int64_t width)
-{
-    bind_product(build,
-                 arena_printf(build->arena,
-                              "nc_tile(c, %lld, a + i * %lld, %lld, %lld, b + j * %lld, %lld, %s, "
-                              "rows, %lld)",
-                              (long long)width, (long long)a_row, (long long)a_row, (long long)a_k,
-                              (long long)b_step, (long long)b_ld, k, (long long)width));
-}
-
 static void count_flops(KernelBuild *build, Shape a, double flops)
 {
     *(shape_has_batch(a) ? &build->kernel->flops : &build->kernel->flops_fixed) = flops;
@@ -69,8 +56,8 @@ static void bind_matmul(KernelBuild *build, const Node *node)
                       .width = width,
                       .rows_first = extent(a, 0, a.rank - 1, build->batch) < n};
     bind_tile(build, node, &tile);
-    bind_call(build, k, 1, layout ? k : 1, layout ? width : n,
-              arena_printf(build->arena, "%lld", (long long)k), width);
+    bind_panel_product(build, k, 1, layout ? k : 1, layout ? width : n,
+                       arena_printf(build->arena, "%lld", (long long)k), width);
     count_flops(build, a, 2.0 * (double)n * (double)shape_row(a));
 }
 
@@ -85,7 +72,7 @@ static void bind_matmul_tn(KernelBuild *build, const Node *node)
                       .columns = n,
                       .width = width};
     bind_tile(build, node, &tile);
-    bind_call(build, 1, m, 1, n, extent_text(build->arena, a, 0, a.rank - 1), width);
+    bind_panel_product(build, 1, m, 1, n, extent_text(build->arena, a, 0, a.rank - 1), width);
     count_flops(build, a, 2.0 * (double)n * (double)shape_row(a));
 }
 

@@ -39,7 +39,7 @@ static void bind_pool(KernelBuild *build, const Node *node, const WindowShape *w
                       const char *function, const char *operands)
 {
     int64_t width = node->shape.dim[3] <= 16 ? 16 : 32;
-    TileShape tile = image_tile(build, node->shape, width);
+    TileShape tile = lines_tile(build, node->shape, width, TILE_CELLS);
     bind_tile(build, node, &tile);
     bind_window(build, window);
     bind_product(build,

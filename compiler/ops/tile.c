@@ -52,6 +52,17 @@ void bind_product(KernelBuild *build, const char *call)
     template_text(add_item(build, "products"), "call", call);
 }
 
+void bind_panel_product(KernelBuild *build, int64_t a_row, int64_t a_k, int64_t b_step,
+                        int64_t b_ld, const char *k, int64_t width)
+{
+    bind_product(build,
+                 arena_printf(build->arena,
+                              "nc_tile(c, %lld, a + i * %lld, %lld, %lld, b + j * %lld, %lld, %s, "
+                              "rows, %lld)",
+                              (long long)width, (long long)a_row, (long long)a_row, (long long)a_k,
+                              (long long)b_step, (long long)b_ld, k, (long long)width));
+}
+
 const char *columns_text(const KernelBuild *build, const TileShape *tile)
 {
     bool ragged = tile->columns % tile->width != 0;
@@ -92,6 +103,25 @@ TileShape image_tile(KernelBuild *build, Shape y, int64_t width)
                        .rows = arena_printf(build->arena, "%lld", (long long)image_rows(y)),
                        .columns = y.dim[3],
                        .width = width};
+}
+
+bool sums_tiles(const Kernel *kernel)
+{
+    for (int i = 0; i < kernel->nodes_count; i++) {
+        if (op_of(kernel->nodes[i])->tile_sums)
+            return true;
+    }
+    return false;
+}
+
+TileShape lines_tile(KernelBuild *build, Shape y, int64_t width, int64_t cells)
+{
+    int64_t line = y.dim[2], parts = (line + cells - 1) / cells,
+            rows = parts > 1 ? (line + parts - 1) / parts : cells / line * line;
+    TileShape tile = image_tile(build, y, width);
+    if (!sums_tiles(build->kernel))
+        tile.rows = arena_printf(build->arena, "%lld", (long long)rows);
+    return tile;
 }
 
 WindowShape window_of(Shape x, Shape y, const int64_t *kernel, const int64_t *stride,

@@ -19,8 +19,20 @@ void bind_constant(KernelBuild *build, const char *type, const char *name, const
 /* How many columns a tile has: its width, or `cols` where the last is narrower */
 const char *columns_text(const KernelBuild *build, const TileShape *tile);
 
+/* The product of rows with panels: rows of a are a_row apart, its k a_k; the panel of column j of b begins
+ * j * b_step in, its k are b_ld apart. */
+void bind_panel_product(KernelBuild *build, int64_t a_row, int64_t a_k, int64_t b_step,
+                        int64_t b_ld, const char *k, int64_t width);
+
+enum { TILE_CELLS = 96 }; /* rows of a tile of 32 columns that stays in the first cache */
+
+/* Does the kernel sum what its tiles compute? Such tiles are those of image_rows(). */
+bool sums_tiles(const Kernel *kernel);
 /* An image result in tiles of image_rows() */
 TileShape image_tile(KernelBuild *build, Shape y, int64_t width);
+/* The same in tiles of as many lines, or an equal part of one, as have some `cells` rows, unless sums want
+ * others */
+TileShape lines_tile(KernelBuild *build, Shape y, int64_t width, int64_t cells);
 
 /* A window as struct nc_window of the vocabulary has it. `weight` is 0 where there are none. */
 typedef struct {

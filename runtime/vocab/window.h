@@ -159,45 +159,87 @@ NC_STATIC long nc_view_run(const struct nc_window *g, long o, long most)
     return g->spread[1] == 1 && most <= left && at >= 0 && end < g->size[1] ? most : 1;
 }
 
-/* Four neighbours `pace` (1 or 2, a literal) apart that see three cells side by side: each cell is read once
- * for all. By two vectors, which hide the latency of additions; returns the first channel that is left. */
-NC_INLINE long nc_depthwise_three(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
-                                  const struct nc_window *g, const struct nc_view *v,
-                                  const int pace, long cols)
+/* Four neighbours `pace` (1 or 2) apart that see three cells side by side, `vectors` of channels at once:
+ * each cell is read once for all. What the first sees left of the image, and the last right of it, is
+ * left out. */
+NC_INLINE void nc_depthwise_four(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                 const struct nc_window *g, const struct nc_taps *high,
+                                 const int pace, const int vectors, int left, int right)
 {
-    const long w_line = v->high.step * g->weight[0], w_cell = v->wide.step * g->weight[1];
-    long e = 0;
-    x += v->start;
-    w += v->high.first * g->weight[0] + v->wide.first * g->weight[1];
-    for (; e + 2 * NC_LANES <= cols; e += 2 * NC_LANES) {
-        nc_vector acc[4][2];
+    const long line = high->move * g->size[1] * g->size[2], cell = g->size[2];
+    const long w_line = high->step * g->weight[0], w_cell = g->weight[1];
+    nc_vector acc[4][2];
+    NC_UNROLL
+    for (int p = 0; p < 4 * vectors; p++)
+        acc[p / vectors][p % vectors] = nc_vector_splat(0);
+    for (long h = 0; h < high->count; h++) {
+        nc_vector u[3][2];
         NC_UNROLL
-        for (int p = 0; p < 8; p++)
-            acc[p / 2][p % 2] = nc_vector_splat(0);
-        for (long h = 0; h < v->high.count; h++) {
-            nc_vector u[3][2];
+        for (int k = 0; k < 3 * vectors; k++)
+            u[k / vectors][k % vectors] =
+                nc_vector_load(w + h * w_line + k / vectors * w_cell + k % vectors * NC_LANES);
+        NC_UNROLL
+        for (int q = 0; q < 3 * pace + 3; q++) {
+            if ((q == 0 && left) || (q == 3 * pace + 2 && right))
+                continue;
             NC_UNROLL
-            for (int k = 0; k < 6; k++)
-                u[k / 2][k % 2] =
-                    nc_vector_load(w + h * w_line + k / 2 * w_cell + e + k % 2 * NC_LANES);
-            NC_UNROLL
-            for (int q = 0; q < 3 * pace + 3; q++) {
-                const nc_real *seen = x + h * v->line + q * v->cell + e;
-                const nc_vector near = nc_vector_load(seen), far = nc_vector_load(seen + NC_LANES);
+            for (int v = 0; v < vectors; v++) {
+                const nc_vector seen = nc_vector_load(x + h * line + q * cell + v * NC_LANES);
                 NC_UNROLL
-                for (int p = 0; p < 4; p++) {
-                    if (q < p * pace || q >= p * pace + 3)
-                        continue;
-                    acc[p][0] = nc_vector_fma(near, u[q - p * pace][0], acc[p][0]);
-                    acc[p][1] = nc_vector_fma(far, u[q - p * pace][1], acc[p][1]);
-                }
+                for (int p = 0; p < 4; p++)
+                    if (q >= p * pace && q < p * pace + 3)
+                        acc[p][v] = nc_vector_fma(seen, u[q - p * pace][v], acc[p][v]);
             }
         }
-        NC_UNROLL
-        for (int p = 0; p < 8; p++)
-            nc_vector_store(c + p / 2 * ldc + e + p % 2 * NC_LANES, acc[p / 2][p % 2]);
     }
+    NC_UNROLL
+    for (int p = 0; p < 4 * vectors; p++)
+        nc_vector_store(c + p / vectors * ldc + p % vectors * NC_LANES,
+                        acc[p / vectors][p % vectors]);
+}
+/* All channels that make vectors, mostly two at once, which hide the latency of additions; returns the
+ * first channel that is left. */
+NC_INLINE long nc_depthwise_channels(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                     const struct nc_window *g, const struct nc_taps *high,
+                                     const int pace, int left, int right, long cols)
+{
+    long e = 0;
+    for (; e + 2 * NC_LANES <= cols; e += 2 * NC_LANES)
+        nc_depthwise_four(c + e, ldc, x + e, w + e, g, high, pace, 2, left, right);
+    for (; e + NC_LANES <= cols; e += NC_LANES)
+        nc_depthwise_four(c + e, ldc, x + e, w + e, g, high, pace, 1, left, right);
     return e;
+}
+/* Do all outputs of a line see three cells side by side, of which one at most is outside? */
+NC_STATIC int nc_sees_three(const struct nc_window *g)
+{
+    const long end = (g->extent[1] - 1) * g->stride[1] - g->before[1] + 2;
+    return g->kernel[1] == 3 && g->dilation[1] == 1 && g->spread[1] == 1 && g->stride[1] <= 2 &&
+           g->extent[1] > 1 && g->before[1] <= 1 && end <= g->size[1];
+}
+/* `rows` outputs of one line, at least four, by fours from `first` on: the last four may begin before the
+ * others end. Returns the first channel that is left. */
+NC_STATIC long nc_depthwise_threes(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                   const struct nc_window *g, long line, long first, long rows,
+                                   long cols)
+{
+    struct nc_taps high = nc_taps(g, 0, line % g->extent[0]);
+    long done = 0;
+    nc_taps_inside(&high, g->size[0]);
+    x += (line / g->extent[0] * g->size[0] + high.at) * g->size[1] * g->size[2];
+    w += high.first * g->weight[0];
+    for (long o = 0; o < rows; o += 4) {
+        const long from = o + 4 <= rows ? o : rows - 4;
+        const long at = (first + from) * g->stride[1] - g->before[1];
+        const int right = at + 3 * g->stride[1] + 2 >= g->size[1];
+        if (g->stride[1] == 1)
+            done = nc_depthwise_channels(c + from * ldc, ldc, x + at * g->size[2], w, g, &high, 1,
+                                         at < 0, right, cols);
+        else
+            done = nc_depthwise_channels(c + from * ldc, ldc, x + at * g->size[2], w, g, &high, 2,
+                                         at < 0, right, cols);
+    }
+    return done;
 }
 /* `pixels` neighbours at once (a literal), so that each weight is read once, from channel e on */
 NC_INLINE void nc_depthwise_cells(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
@@ -237,25 +279,36 @@ NC_INLINE void nc_depthwise_cells(nc_real *c, long ldc, const nc_real *x, const 
         }
     }
 }
-/* Each channel with its own window: x and w begin at the tile's first channel. */
-NC_NOINLINE void nc_depthwise_tile(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
-                                   const struct nc_window *g, long i, long rows, long cols)
+/* `rows` outputs from i on, whatever they see, from channel e on */
+NC_STATIC void nc_depthwise_any(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                const struct nc_window *g, long i, long rows, long e, long cols)
 {
     struct nc_view v = nc_view(g, i);
     for (long r = 0, done = 0; r < rows; r += done) {
         if (r > 0)
             nc_view_next(&v, g, i + r, done);
-        const int three = v.wide.count == 3 && v.cell == g->size[2];
-        long e = 0;
         done = rows - r >= 4 ? nc_view_run(g, v.column, 4) : 1;
-        if (done == 4 && three && g->stride[1] == 1)
-            e = nc_depthwise_three(c + r * ldc, ldc, x, w, g, &v, 1, cols);
-        else if (done == 4 && three && g->stride[1] == 2)
-            e = nc_depthwise_three(c + r * ldc, ldc, x, w, g, &v, 2, cols);
         if (done == 4)
             nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 4, e, cols);
         else
-            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 1, 0, cols);
+            nc_depthwise_cells(c + r * ldc, ldc, x, w, g, &v, 1, e, cols);
+    }
+}
+/* Each channel with its own window: x and w begin at the tile's first channel. */
+NC_NOINLINE void nc_depthwise_tile(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
+                                   const struct nc_window *g, long i, long rows, long cols)
+{
+    while (rows > 0) {
+        const long line = i / g->extent[1], first = i % g->extent[1];
+        const long done = g->extent[1] - first < rows ? g->extent[1] - first : rows;
+        long e = 0;
+        if (done >= 4 && nc_sees_three(g))
+            e = nc_depthwise_threes(c, ldc, x, w, g, line, first, done, cols);
+        if (e < cols)
+            nc_depthwise_any(c, ldc, x, w, g, i, done, e, cols);
+        c += done * ldc;
+        i += done;
+        rows -= done;
     }
 }
 /* d[e] += the sum over a line's pixels of x[e] * dy[e], each chain in the order of pixels */

@@ -50,6 +50,17 @@ static struct nc_window random_window(int spread, long channels)
     return g;
 }
 
+/* Three cells side by side along the lines, as most depthwise kernels have them */
+static void see_three(struct nc_window *g)
+{
+    g->kernel[1] = 3;
+    g->dilation[1] = g->spread[1] = 1;
+    g->stride[1] = 1 + below(2);
+    g->before[1] = below(2);
+    g->size[1] = 3 + below(20);
+    g->extent[1] = (g->size[1] + g->before[1] + below(2) - 3) / g->stride[1] + 1;
+}
+
 /* The input's position that output o sees at cell t, or -1. */
 static long seen(const struct nc_window *g, int axis, long o, long t)
 {
@@ -123,6 +134,8 @@ static void convolves_channels(void **unused)
     (void)unused;
     for (int round = 0; round < ROUNDS; round++) {
         struct nc_window g = random_window(round % 2, 1 + below(70));
+        if (round % 3 == 0)
+            see_three(&g);
         long rows, i = place(&g, &rows), j = below(g.size[2]);
         const long cols = g.size[2] - j < 32 ? g.size[2] - j : 32;
         g.weight[1] = g.size[2];
