@@ -220,8 +220,10 @@ def start(s):
     late, large = s["first_step_ms"] / START_MS - 1, beyond / TRAINING_MB - 1
     judge = lambda over: "met" if over <= 0 else f"**missed by {100 * over:.0f} %**"
     return table(["mlp128 by tcc, one thread", "netcc", "at most", "verdict", "PyTorch"], [
-        ["process start to the end of a run of one step", f"{s['first_step_ms']:.1f} ms",
-         f"{START_MS} ms", judge(late), torch[0]],
+        ["process start to the end of the first step", f"{s['first_step_ms']:.1f} ms",
+         f"{START_MS} ms", judge(late), ""],
+        ["process start to the end of the run, its files synced", f"{s['run_ms']:.1f} ms", "", "",
+         torch[0]],
         ["peak memory of training beyond the mapped data", f"{beyond:.1f} MB", f"{TRAINING_MB} MB",
          judge(large), torch[1] + (" in all, one batch" if "torch_kb" in s else "")],
         ["whole epochs of 60,000 images of bytes, samples/s", f"{s['epoch_rate']:,.0f}", "", "", ""]])

@@ -31,7 +31,7 @@ ROWS = [
 AIM_OF_PEAK = 0.92  # of a batched multilayer perceptron
 KANN_LEAST = 1.8  # training mlp128 beside kann, on one thread
 TCC_OF_CC = 0.65  # training by tcc beside cc
-START_MS = 15  # process start to the first finished step of training
+START_MS = 15  # process start to the first finished step of training, as its line says
 TRAINING_MB = 20  # peak memory of a training process beyond its data
 LARGE_MFLOP = 20  # of a sample, forward
 

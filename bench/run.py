@@ -40,10 +40,13 @@ def environment(**more):
     return kept
 
 
+def on_cores(words, threads):
+    return ["taskset", "-c", CORES[threads], *words] if shutil.which("taskset") else words
+
+
 def launch(words, threads, **more):
     """The output of a command on its cores, its seconds and its peak memory in kB."""
-    if shutil.which("taskset"):
-        words = ["taskset", "-c", CORES[threads], *words]
+    words = on_cores(words, threads)
     begin = time.perf_counter()
     with open(os.path.join(WORK, "errors.txt"), "w+", encoding="utf-8") as errors:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT,
@@ -291,14 +294,28 @@ def epoch_rate(output):
     return statistics.median(rates[1:])
 
 
+def first_line(words):
+    """Milliseconds from a command's start to its first line of output"""
+    begin = time.perf_counter()
+    with subprocess.Popen(on_cores(words, 1), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          cwd=ROOT, env=environment()) as process:
+        line = process.stdout.readline()
+        seconds = time.perf_counter() - begin
+        process.stdout.read()
+    if process.returncode or not line:
+        raise Failure(f"{' '.join(words)}: no line".replace(ROOT + "/", ""))
+    return 1e3 * seconds
+
+
 def measure_start(contenders):
     spec, size = write_samples()
-    one_step = train_words(spec, "--steps", "1", "--quiet")
+    one_step = train_words(spec, "--steps", "1", "--json")
     launch(one_step, 1)
-    first = [1e3 * launch(one_step, 1)[1] for _ in range(STARTS)]
+    first = [first_line(one_step) for _ in range(STARTS)]
+    run = [1e3 * launch(one_step, 1)[1] for _ in range(STARTS)]
     output, _, peak = launch(train_words(spec, "--json", "--set", "train.epochs=4"), 1)
-    start = {"first_step_ms": statistics.median(first), "training_kb": peak,
-             "data_kb": size / 1024, "epoch_rate": epoch_rate(output)}
+    start = {"first_step_ms": statistics.median(first), "run_ms": statistics.median(run),
+             "training_kb": peak, "data_kb": size / 1024, "epoch_rate": epoch_rate(output)}
     if any(c.name == "PyTorch" for c in contenders):
         runs = [launch(Torch.script("step", "mlp128", 128), 1)[1:] for _ in range(3)]
         start["torch_ms"] = 1e3 * statistics.median(run[0] for run in runs)
