@@ -190,6 +190,7 @@ void *memcpy(void *, const void *, unsigned long);
 #include "vocab/blocks.h"
 #include "vocab/tuning.h"
 #include "vocab/vectors.h"
+#include "vocab/random.h"
 #include "vocab/tile.h"
 #include "vocab/window.h"
 #include "vocab/winograd.h"
