@@ -451,12 +451,68 @@ NC_INLINE void nc_max_grad_cells(nc_real *c, const nc_real *dy, const nc_real *x
         }
     }
 }
+/* Windows that do not overlap, the first one at the corner: a pixel lies in one of them at most. */
+NC_STATIC int nc_are_disjoint(const struct nc_window *g)
+{
+    return g->kernel[0] == g->spread[0] && g->kernel[1] == g->spread[1] &&
+           g->before[0] == g->kernel[0] - 1 && g->before[1] == g->kernel[1] - 1;
+}
+/* The pixel at (h, w) of the window that begins at x, `wide` cells wide, gets dy if it is the first to hold
+ * y. */
+NC_INLINE void nc_max_grad_pixel(nc_real *c, const nc_real *dy, const nc_real *x, const nc_real *y,
+                                 long line, long cell, long wide, long h, long w, long cols)
+{
+    const nc_real *here = x + h * line + w * cell;
+    NC_INDEPENDENT
+    for (long e = 0; e < cols; e++)
+        c[e] = here[e] == y[e] ? dy[e] : 0;
+    for (long a = 0; a <= h; a++) {
+        for (long b = 0; b < (a == h ? w : wide); b++) {
+            const nc_real *before = x + a * line + b * cell;
+            NC_INDEPENDENT
+            for (long e = 0; e < cols; e++)
+                c[e] = before[e] == y[e] ? 0 : c[e];
+        }
+    }
+}
+NC_STATIC void nc_max_grad_disjoint(nc_real *c, long ldc, const nc_real *dy, const nc_real *x,
+                                    const nc_real *y, const struct nc_window *g, long i, long rows,
+                                    long cols)
+{
+    const long cell = g->size[2], line = g->extent[1] * cell;
+    for (long r = 0; r < rows;) {
+        const long row = (i + r) / g->extent[1], image = row / g->extent[0];
+        const long at = row % g->extent[0], window = at / g->kernel[0], h = at % g->kernel[0];
+        const nc_real *from = x + (row - h) * line;
+        const long out = (image * g->size[0] + window) * g->size[1] * cell;
+        long w = (i + r) % g->extent[1], column = w / g->kernel[1], k = w % g->kernel[1];
+        for (; r < rows && w < g->extent[1]; r++, w++, c += ldc) {
+            const long see = out + column * cell, left = g->extent[1] - (w - k);
+            const long wide = left < g->kernel[1] ? left : g->kernel[1];
+            if (window >= g->size[0] || column >= g->size[1])
+                nc_v_fill(c, 0, cols);
+            else if (cols == 32)
+                nc_max_grad_pixel(c, dy + see, from + (w - k) * cell, y + see, line, cell, wide, h,
+                                  k, 32);
+            else
+                nc_max_grad_pixel(c, dy + see, from + (w - k) * cell, y + see, line, cell, wide, h,
+                                  k, cols);
+            if (++k == g->kernel[1])
+                k = 0, column++;
+        }
+    }
+}
 NC_NOINLINE void nc_max_grad_tile(nc_real *c, long ldc, const nc_real *dy, const nc_real *x,
                                   const nc_real *y, const struct nc_window *g, long i, long rows,
                                   long cols)
 {
     const long pixels = g->extent[0] * g->extent[1];
-    struct nc_view v = nc_view(g, i);
+    struct nc_view v;
+    if (nc_are_disjoint(g)) {
+        nc_max_grad_disjoint(c, ldc, dy, x, y, g, i, rows, cols);
+        return;
+    }
+    v = nc_view(g, i);
     for (long r = 0; r < rows; r++, c += ldc) {
         if (r > 0)
             nc_view_next(&v, g, i + r, 1);

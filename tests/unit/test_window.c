@@ -158,12 +158,25 @@ static void convolves_channels(void **unused)
     }
 }
 
+/* As most pools have them: windows side by side */
+static void do_not_overlap(struct nc_window *g)
+{
+    for (int a = 0; a < 2; a++) {
+        g->stride[a] = g->kernel[a];
+        g->before[a] = 0;
+        g->size[a] = g->kernel[a] + below(16);
+        g->extent[a] = (g->size[a] - g->kernel[a] + below(g->kernel[a])) / g->kernel[a] + 1;
+    }
+}
+
 /* A pooling window: no dilation, and it always sees a cell. */
 static struct nc_window random_pool(void)
 {
     for (;;) {
         struct nc_window g = random_window(0, 1 + below(40));
         int sees = 1;
+        if (below(2))
+            do_not_overlap(&g);
         for (int a = 0; a < 2; a++) {
             g.dilation[a] = 1;
             g.before[a] %= g.kernel[a];
