@@ -304,6 +304,7 @@ exits "build without a compiler" 1 env CC=/none "$netcc" build "$conv" -o none
 says "build without a compiler" "'/none' cannot be run"
 exits "build without -o" 2 "$netcc" build "$conv"
 exits "build into no folder" 1 "$netcc" build "$conv" -o no/where
+says "build into no folder" 'no/where: cannot be written: No such file or directory'
 check "failed builds leave nothing" test ! -e none -a -z "$(ls -d "${TMPDIR:-/tmp}"/netcc-??????/log 2>/dev/null)"
 
 # ---- a stateful network ---------------------------------------------------------------------------
