@@ -26,10 +26,10 @@ bad() { # label log
 skip() { # label reason
     start echo "SKIP embed/$1: $2"
 }
-# start COMMAND...: as a job, on as many cores as there are
+# start COMMAND...: as a job, JOBS at a time, by default one for each core
 start() {
     jobs=$((jobs + 1))
-    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+    while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do
         wait -n
     done
     "$@" >"$folder/result.$(printf %03d $jobs)" 2>&1 &
