@@ -95,7 +95,7 @@ npy bad.npy '<i4' '21,' 4 21 5 5
 # ---- weights --------------------------------------------------------------------------------------
 
 exits "digits train" 0 "$netcc" train "$digits" --set train.epochs=1 --out digits --backend tcc --json
-exits "conv, no weights yet" 0 "$netcc" build "$conv" -o first --json
+exits "conv, no weights yet" 0 env CC="$root/tests/quick_cc" "$netcc" build "$conv" -o first --json
 has_fields "build's event" event executable
 exits "the executable trains" 0 ./first train --x conv.npy --y labels.npy --out conv --json
 check "it says so" grep -q '"event":"done","weights":"conv/weights.safetensors"' out

@@ -81,7 +81,7 @@ refused "a picture that is not there, of several" '^netcc: error: none.png: cann
     colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input none.png
 refused "a table beside pictures" "input 'input' is given twice; only pictures can be several" "$netcc" \
     predict colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input x.csv
-runs "an executable of pictures" "$netcc" build colours.yaml -o colours --weights one/weights.safetensors
+runs "an executable of pictures" env CC="$root/tests/quick_cc" "$netcc" build colours.yaml -o colours --weights one/weights.safetensors
 same "it needs no more libraries" "$(ldd colours | grep -E 'png|jpeg|jansson')" ""
 env -u NETCC_PLUGINS ./colours predict "${pictures[@]}" --output its.csv >out 2>err
 cmp -s own.csv its.csv && ok "it answers as netcc does" || fail "it answers as netcc does" "otherwise"

@@ -284,9 +284,9 @@ test_vanished_samples() {
     npy "60000, 784" </dev/null >x.npy
     truncate -s $((128 + 60000 * 784)) x.npy
     head -c 60000 /dev/zero | npy "60000," >y.npy
-    "$netcc" train files.yaml --out wide --steps 1 --quiet --set data.test='{npy: [x.npy, y.npy]}' \
-        "${wide[@]}" >out 2>err
-    "$netcc" build files.yaml -o wide/exe --weights wide/weights.safetensors "${wide[@]:0:2}" 2>err
+    "$netcc" train files.yaml --out wide --steps 1 --quiet "${wide[@]}" >out 2>err
+    CC=$here/../quick_cc "$netcc" build files.yaml -o wide/exe --weights wide/weights.safetensors \
+        "${wide[@]:0:2}" 2>err
     shrink_while "$netcc" eval files.yaml --weights wide/weights.safetensors \
         --set data.test='{npy: [x.npy, y.npy]}' "${wide[@]}"
     check "eval of a file that shrinks: exit code 1 and its name" "exit code $code" \

@@ -33,6 +33,10 @@ field() { # FILE KEY: the last value of a key in JSON lines
     grep -o "\"$2\":[^,}]*" "$1" | tail -n 1 | cut -d: -f2
 }
 
+quick() { # ARGUMENTS... : netcc with a compiler that is quick
+    CC=$root/tests/quick_cc "$netcc" "$@"
+}
+
 # ---- real data ------------------------------------------------------------------------------------
 
 example() { # NAME KEY CONDITION
@@ -112,7 +116,7 @@ holds "numbers as categories" "$(field out loss)" 'v < 1e-3'
 printf 'size,month\n0,2.0\n0,10\n3,3\n' >new.csv
 "$netcc" predict months.yaml --weights months/weights.safetensors --input new.csv >out 2>err
 same "numbers as categories, predicted" "$(awk '{ printf "%.1f ", $1 }' out)" "5.0 1.0 4.0 "
-"$netcc" build months.yaml --weights months/weights.safetensors -o months.exe >out 2>err &&
+quick build months.yaml --weights months/weights.safetensors -o months.exe >out 2>err &&
     ./months.exe predict --input new.csv >out 2>err
 same "numbers as categories, built" "$(awk '{ printf "%.1f ", $1 }' out)" "5.0 1.0 4.0 "
 printf 'size,month\n0,13\n' >new.csv
@@ -175,10 +179,10 @@ END
 done
 same "the columns in the header" "$(grep -A1 ' 0 a$' product/gaps.h | cut -c6- | tr '\n' ';')" \
     "0 a;1 colour?/: 0 blue, 1 red;"
-"$netcc" build gaps.yaml --set data.standardise=true --weights gaps/weights.safetensors -o gaps.exe \
+quick build gaps.yaml --set data.standardise=true --weights gaps/weights.safetensors -o gaps.exe \
     >out 2>err && ./gaps.exe predict --input new.csv >out 2>err
 same "missing values, built" "$(cat out)" "$(cat filled)"
-"$netcc" build gaps.yaml --set data.standardise=true -o gaps.exe >out 2>err &&
+quick build gaps.yaml --set data.standardise=true -o gaps.exe >out 2>err &&
     ./gaps.exe train --x gaps.csv --out again --quiet >out 2>err
 ./gaps.exe predict --weights again/weights.safetensors --input new.csv >out 2>err
 same "missing values, trained by the executable" "$(awk '{ printf "%.3f ", $1 }' out)" \
@@ -191,7 +195,7 @@ layers: [dense: 1]
 train: {loss: mse, epochs: 1}
 data: {train: {npy: [x.npy, y.npy]}}
 END
-"$netcc" build numbers.yaml -o numbers.exe >out 2>err
+quick build numbers.yaml -o numbers.exe >out 2>err
 printf '1,2\n3,NA\n' >new.csv
 ./numbers.exe predict --weights gaps/weights.safetensors --input new.csv >out 2>err
 same "nothing to fill in" "$(cut -d: -f2- err)" \
