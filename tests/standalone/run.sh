@@ -1,49 +1,16 @@
 #!/bin/bash
 # Executables of `netcc build` on files as users have them: csv and tsv by the table inside, what they
 # refuse, and the libraries they are linked with. Everything they say is compared with what netcc says.
-# NETCC names the program to test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+unset NETCC_PLUGINS
 export root
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
-[ -x "$netcc" ] || { echo "standalone: $netcc is not there; run make" >&2; exit 2; }
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-export NETCC_CACHE=$folder/cache HOME=$folder
-unset XDG_CACHE_HOME NETCC_ISA NETCC_PLUGINS NETCC_DATA
-cd "$folder" || exit 2
 
-passed=0
-failed=0
-check() { # NAME CONDITION...
-    local name=$1
-    shift
-    if "$@" >/dev/null 2>&1; then
-        passed=$((passed + 1))
-        echo "ok   standalone/$name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL standalone/$name: $*"
-        head -3 err | sed 's/^/     /'
-    fi
-}
-exits() { # NAME CODE COMMAND... : stdout to `out`, stderr to `err`
-    local name=$1 wanted=$2 code
-    shift 2
-    "$@" >out 2>err
-    code=$?
-    check "$name" test "$code" -eq "$wanted"
-}
 refuses() { # NAME TEXT COMMAND...
     local name=$1 text=$2
     shift 2
     exits "$name" 1 "$@"
     check "$name: says so" grep -qF -- "$text" err
     check "$name: stdout empty" test ! -s out
-}
-quick() { # ARGUMENTS... : netcc with a compiler that is quick
-    CC=$root/tests/quick_cc "$netcc" "$@"
 }
 both() { # NAME ARGUMENTS... : netcc and the executable print the same
     local name=$1
@@ -270,5 +237,4 @@ check "predict in little memory: the same" cmp wanted out
 exits "training needs more" 1 small ./large train --threads 1 --x large.csv --out large_run
 check "training needs more: says so" grep -q 'out of memory' err
 
-echo "standalone: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

@@ -1,41 +1,8 @@
 #!/bin/bash
 # Tables: the examples on real csv files, and what a user does with them: encodings, headers, predict
-# into csv and json, splits. The data are sought in $NETCC_DATA, else in ../shared/data beside the
-# checkout; what needs them is skipped where they are missing. NETCC names the program to test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-NETCC_DATA=$(realpath -m -- "${NETCC_DATA:-$root/../shared/data}")
-export NETCC_DATA NETCC_CACHE=$folder/cache HOME=$folder
-cd "$folder" || exit 2
-
-passed=0
-failed=0
-ok() {
-    echo "ok   table/$1"
-    passed=$((passed + 1))
-}
-fail() { # NAME WHY
-    echo "FAIL table/$1: $2"
-    [ ! -s err ] || head -5 err | sed 's/^/     /'
-    failed=$((failed + 1))
-}
-same() { # NAME HAVE WANT
-    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$2' is not '$3'"; fi
-}
-holds() { # NAME VALUE CONDITION-OF-v
-    if awk -v v="${2:-nan}" "BEGIN { exit !($3) }"; then ok "$1 ($2)"; else fail "$1" "$2: not $3"; fi
-}
-field() { # FILE KEY: the last value of a key in JSON lines
-    grep -o "\"$2\":[^,}]*" "$1" | tail -n 1 | cut -d: -f2
-}
-
-quick() { # ARGUMENTS... : netcc with a compiler that is quick
-    CC=$root/tests/quick_cc "$netcc" "$@"
-}
+# into csv and json, splits. What needs data is skipped where they are missing.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+export NETCC_DATA=$data
 
 # ---- real data ------------------------------------------------------------------------------------
 
@@ -300,5 +267,4 @@ esac
 cmp -s mapped/weights.safetensors held/weights.safetensors && ok "mapped or held, the same weights" ||
     fail "mapped or held, the same weights" "they differ"
 
-echo "table: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish
