@@ -74,7 +74,7 @@ endif
 # Those that executables of `netcc build` have inside
 LINKED    := $(filter png jpeg,$(PLUGINS))
 DEFS      += -DNC_LINKED='"$(LINKED)"'
-HELPERS   := $(patsubst %.c,$(B)/%.o,$(addprefix tests/unit/,harness.c built.c scratch.c))
+HELPERS   := $(patsubst %.c,$(B)/%.o,$(addprefix tests/unit/,harness.c built.c loaded.c scratch.c))
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 ifneq ($(words $(filter png jpeg,$(PLUGINS))),2)
 UNIT      := $(filter-out %/test_image,$(UNIT))

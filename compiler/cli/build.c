@@ -45,6 +45,7 @@ typedef struct {
     Job *job;
     Toolchain tools;
     const char *archive; /* libnetcc.a */
+    const char *fresh;   /* beside the executable, whose name it gets in the end */
     Libraries libraries;
 } Building;
 
@@ -105,6 +106,20 @@ static bool find_archive(Building *b)
                       own, own);
 }
 
+/* Said before compilers work for seconds */
+static bool find_place(Building *b)
+{
+    const char *out = b->job->args->out;
+    b->fresh = arena_printf(b->job->arena, "%s.%ld", out, (long)getpid());
+    FILE *file = fopen(b->fresh, "wb");
+    if (!file)
+        return diag_error(b->job->diag, (Loc){0}, "%s: cannot be written: %s", out,
+                          strerror(errno));
+    fclose(file);
+    unlink(b->fresh);
+    return true;
+}
+
 /* ---- the compiler ------------------------------------------------------------------------------ */
 
 /* The unit for one level, with its entries named after it. */
@@ -135,13 +150,11 @@ static bool compile_levels(const Building *b)
     return good && started == LEVELS;
 }
 
-/* To a temporary name beside the executable, which is then renamed. */
 static bool link_all(const Building *b, bool has_weights)
 {
     Arena *arena = b->job->arena;
     const char *out = b->job->args->out;
-    const char *fresh = arena_printf(arena, "%s.%ld", out, (long)getpid());
-    const char *files[LEVELS + 8] = {"-o", fresh, toolchain_file(&b->tools, "model.c")};
+    const char *files[LEVELS + 8] = {"-o", b->fresh, toolchain_file(&b->tools, "model.c")};
     int count = 3;
     Run run;
     for (int i = 0; i < LEVELS; i++)
@@ -152,9 +165,9 @@ static bool link_all(const Building *b, bool has_weights)
     if (!toolchain_start(&b->tools, "link", "-std=c11 -w -O2 -s", files, b->libraries.flags,
                          &run) ||
         !toolchain_finish(&b->tools, &run) ||
-        (rename(fresh, out) != 0 &&
+        (rename(b->fresh, out) != 0 &&
          !diag_error(b->job->diag, (Loc){0}, "%s: cannot be written: %s", out, strerror(errno)))) {
-        unlink(fresh);
+        unlink(b->fresh);
         return false;
     }
     return true;
@@ -214,7 +227,7 @@ static bool reads_pictures(const struct nc_model *model)
 static bool make(Building *b)
 {
     const float *weights;
-    return load_weights(b->job, &weights) && find_archive(b) && make_folder(b) &&
+    return load_weights(b->job, &weights) && find_archive(b) && find_place(b) && make_folder(b) &&
            toolchain_libraries(&b->tools, reads_pictures(b->job->nc), &b->libraries) &&
            write_sources(b, weights) && compile_levels(b) && link_all(b, weights != NULL);
 }

@@ -26,10 +26,10 @@ bad() { # label log
 skip() { # label reason
     start echo "SKIP embed/$1: $2"
 }
-# start COMMAND...: as a job, on as many cores as there are
+# start COMMAND...: as a job, JOBS at a time, by default one for each core
 start() {
     jobs=$((jobs + 1))
-    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+    while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do
         wait -n
     done
     "$@" >"$folder/result.$(printf %03d $jobs)" 2>&1 &
@@ -183,7 +183,7 @@ start runs "two models in C++11, g++" two g++
 start runs "two models in C++11, clang++" two clang++
 
 # ---- sanitizers and valgrind ---------------------------------------------------------------------
-product "gcc-sanitizers" small 1e-5 "" gcc -O0 -g -DQUICK -fsanitize=address,undefined \
+product "gcc-sanitizers" small 1e-5 "" gcc -O1 -g1 -DQUICK -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined
 if echo 'int main(void) { return 0; }' | clang -fsanitize=address,undefined -x c - -o probe 2>log; then
     product "clang-sanitizers" small 1e-5 "" clang -O0 -g -DQUICK \
@@ -191,10 +191,10 @@ if echo 'int main(void) { return 0; }' | clang -fsanitize=address,undefined -x c
 else
     skip "clang-sanitizers" "clang has no runtime for them here"
 fi
-stateful "gcc-sanitizers" 1e-5 "" gcc -O0 -g -fsanitize=address,undefined \
+stateful "gcc-sanitizers" 1e-5 "" gcc -O1 -g1 -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined
-stateful "gcc-threads" 1e-5 "setarch -R" gcc -O1 -g -fsanitize=thread
-product "gcc-threads" small 1e-5 "setarch -R" gcc -O1 -g -DQUICK -fsanitize=thread
+stateful "gcc-threads" 1e-5 "setarch -R" gcc -O1 -g1 -fsanitize=thread
+product "gcc-threads" small 1e-5 "setarch -R" gcc -O1 -g1 -DQUICK -fsanitize=thread
 if has valgrind; then
     product "valgrind" small 1e-5 "valgrind -q --error-exitcode=1 --leak-check=full" gcc -O1 -g -DQUICK
 else

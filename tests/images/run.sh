@@ -1,41 +1,11 @@
 #!/bin/bash
 # Folders of pictures as a user trains on them: classes by sub-folder and by table, folds, predict on
-# pictures, faults. build/unit/test_image writes the pictures; those of $NETCC_DATA, else of
-# ../shared/data beside the checkout, are used where they are there. NETCC names the program to test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-here=$PWD
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+# pictures, faults. build/unit/test_image writes the pictures; those of $data are used where they are
+# there.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 writer=$(dirname "$netcc")/unit/test_image
-[ -x "$writer" ] || { echo "SKIP images: netcc is built without libpng or libjpeg"; \
-    echo "images: 0 passed, 0 failed"; exit 0; }
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-data=$(realpath -m -- "${NETCC_DATA:-$root/../shared/data}")
-unset NETCC_DATA
-export NETCC_CACHE=$folder/cache HOME=$folder NETCC_PLUGINS=${NETCC_PLUGINS:-$(dirname "$netcc")}
-cd "$folder" || exit 2
-passed=0
-failed=0
-ok() {
-    echo "ok   images/$1"
-    passed=$((passed + 1))
-}
-fail() { # NAME WHY
-    echo "FAIL images/$1: $2"
-    [ ! -s err ] || head -5 err | sed 's/^/     /'
-    failed=$((failed + 1))
-}
-same() { # NAME HAVE WANT
-    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$2' is not '$3'"; fi
-}
-holds() { # NAME VALUE CONDITION-OF-v
-    if awk -v v="${2:-nan}" "BEGIN { exit !($3) }"; then ok "$1 ($2)"; else fail "$1" "$2: not $3"; fi
-}
-field() { # FILE KEY: the last value of a key in JSON lines
-    grep -o "\"$2\":[^,}]*" "$1" | tail -n 1 | cut -d: -f2
-}
+[ -x "$writer" ] || { echo "SKIP images: netcc is built without libpng or libjpeg"; finish; }
+
 runs() { # NAME COMMAND...
     local name=$1
     shift
@@ -81,7 +51,7 @@ refused "a picture that is not there, of several" '^netcc: error: none.png: cann
     colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input none.png
 refused "a table beside pictures" "input 'input' is given twice; only pictures can be several" "$netcc" \
     predict colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input x.csv
-runs "an executable of pictures" "$netcc" build colours.yaml -o colours --weights one/weights.safetensors
+runs "an executable of pictures" quick build colours.yaml -o colours --weights one/weights.safetensors
 same "it needs no more libraries" "$(ldd colours | grep -E 'png|jpeg|jansson')" ""
 env -u NETCC_PLUGINS ./colours predict "${pictures[@]}" --output its.csv >out 2>err
 cmp -s own.csv its.csv && ok "it answers as netcc does" || fail "it answers as netcc does" "otherwise"
@@ -159,5 +129,4 @@ else
     echo "SKIP cifar: no cifar10/image-folder in $data"
 fi
 
-echo "images: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,34 +1,9 @@
 #!/bin/bash
-# Real pretrained files reach the figures they are known for, by the specs of examples/pretrained. The
-# files are sought in $NETCC_DATA, else in ../shared/data beside the checkout; what needs them is
-# skipped where they are missing. NETCC names the program to test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-data=$(realpath -m -- "${NETCC_DATA:-$root/../shared/data}")
-export NETCC_DATA=$data NETCC_CACHE=$folder/cache HOME=$folder
-export NETCC_PLUGINS=${NETCC_PLUGINS:-$(dirname "$netcc")}
-cd "$folder" || exit 2
-passed=0
-failed=0
-ok() {
-    echo "ok   pretrained/$1"
-    passed=$((passed + 1))
-}
-fail() { # NAME WHY
-    echo "FAIL pretrained/$1: $2"
-    [ ! -s err ] || head -5 err | sed 's/^/     /'
-    failed=$((failed + 1))
-}
-holds() { # NAME VALUE CONDITION-OF-v
-    if awk -v v="${2:-nan}" "BEGIN { exit !($3) }"; then ok "$1 ($2)"; else fail "$1" "$2: not $3"; fi
-}
-field() { # FILE KEY: the last value of a key in JSON lines
-    grep -o "\"$2\":[^,}]*" "$1" | tail -n 1 | cut -d: -f2
-}
+# Real pretrained files reach the figures they are known for, by the specs of examples/pretrained. What
+# needs data is skipped where they are missing.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+export NETCC_DATA=$data
+
 figure() { # SPEC CONDITION-ON-ACCURACY [ARGUMENT...]
     local spec=$1 condition=$2
     shift 2
@@ -124,5 +99,4 @@ else
     fail "eval without weights" "exit code or message"
 fi
 
-echo "pretrained: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,39 +1,10 @@
 #!/bin/bash
 # Executables of `netcc build` on files as users have them: csv and tsv by the table inside, what they
 # refuse, and the libraries they are linked with. Everything they say is compared with what netcc says.
-# NETCC names the program to test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
-[ -x "$netcc" ] || { echo "standalone: $netcc is not there; run make" >&2; exit 2; }
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-export NETCC_CACHE=$folder/cache HOME=$folder
-unset XDG_CACHE_HOME NETCC_ISA NETCC_PLUGINS NETCC_DATA
-cd "$folder" || exit 2
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+unset NETCC_PLUGINS
+export root
 
-passed=0
-failed=0
-check() { # NAME CONDITION...
-    local name=$1
-    shift
-    if "$@" >/dev/null 2>&1; then
-        passed=$((passed + 1))
-        echo "ok   standalone/$name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL standalone/$name: $*"
-        head -3 err | sed 's/^/     /'
-    fi
-}
-exits() { # NAME CODE COMMAND... : stdout to `out`, stderr to `err`
-    local name=$1 wanted=$2 code
-    shift 2
-    "$@" >out 2>err
-    code=$?
-    check "$name" test "$code" -eq "$wanted"
-}
 refuses() { # NAME TEXT COMMAND...
     local name=$1 text=$2
     shift 2
@@ -71,7 +42,7 @@ data:
   standardise: true
 END_OF_SPEC
 exits "train" 0 "$netcc" train shape.yaml --out run --quiet
-exits "build" 0 "$netcc" build shape.yaml --weights run/weights.safetensors -o shape
+exits "build" 0 quick build shape.yaml --weights run/weights.safetensors -o shape
 mkdir away && mv learn.csv away
 both "csv as it was trained on" --input test.csv
 both "as JSON" --input test.csv --json
@@ -126,7 +97,7 @@ END_OF_SPEC
 printf '1,2,3\n4,5,6\n7,8,9\n' >a.csv
 printf '1\t2\n3\t4\n5\t6\n' >b.tsv
 printf '1\n2\n3\n' >y.csv
-exits "build without weights" 0 "$netcc" build sum.yaml -o sum
+exits "build without weights" 0 quick build sum.yaml -o sum
 exits "train on plain tables" 0 ./sum train --x a=a.csv --x b=b.tsv --y y.csv --out sum.run --json
 check "three epochs" test "$(grep -c '"event":"epoch"' out)" -eq 3
 exits "several inputs, netcc" 0 "$netcc" predict sum.yaml --weights sum.run/weights.safetensors \
@@ -222,7 +193,7 @@ for word; do
         exit
     fi
 done
-exec cc "$@"
+exec "$root/tests/quick_cc" "$@"
 END_OF_SCRIPT
 chmod +x lacking
 lacks() { # FILES COMMAND...
@@ -255,7 +226,7 @@ data: {train: {csv: {file: large.csv, target: sum}}}
 END_OF_SPEC
 printf 'a,b,sum\n1,2,3\n4,5,9\n2,2,4\n1,0,1\n' >large.csv
 exits "train a large one" 0 "$netcc" train large.yaml --out large_run --quiet
-exits "build a large one" 0 "$netcc" build large.yaml --weights large_run/weights.safetensors -o large
+exits "build a large one" 0 quick build large.yaml --weights large_run/weights.safetensors -o large
 exits "large, netcc" 0 "$netcc" predict large.yaml --weights large_run/weights.safetensors --input large.csv
 mv out wanted
 small() {
@@ -266,5 +237,4 @@ check "predict in little memory: the same" cmp wanted out
 exits "training needs more" 1 small ./large train --threads 1 --x large.csv --out large_run
 check "training needs more: says so" grep -q 'out of memory' err
 
-echo "standalone: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

@@ -58,15 +58,19 @@ disturb() { # SIGNAL SECONDS OUT OPTION...: sends it after that time; the run's 
     { wait $pid; } 2>/dev/null
     code=$?
 }
+await() { # FILE: until it is there, a minute at most
+    local try
+    for ((try = 0; try < 12000; try++)); do
+        [ ! -f "$1" ] || return
+        sleep 0.005
+    done
+}
 disturb_after() { # SIGNAL FILE OUT OPTION...: sends it once the run has written that file
-    local signal=$1 file=$2 to=$3 wait_for
+    local signal=$1 file=$2 to=$3
     shift 3
     "$netcc" train "${spec:-net.yaml}" --out "$to" "$@" >out 2>err &
     local pid=$!
-    for ((wait_for = 0; wait_for < 4000; wait_for++)); do
-        [ ! -f "$to/$file" ] || break
-        sleep 0.005
-    done
+    await "$to/$file"
     kill -"$signal" $pid 2>/dev/null
     { wait $pid; } 2>/dev/null
     code=$?
@@ -207,10 +211,11 @@ test_full_disk() {
 
 test_vanished_folder() {
     run lost --set train.epochs=100000 --set train.early_stopping=null &
-    sleep 0.4
-    rm -rf lost
+    await lost/checkpoint.safetensors
+    mv lost gone # at once, while files come and go in it
     wait $!
     code=$?
+    rm -rf gone
     check "a vanished folder: exit code 1 and a message" "exit code $code" \
         test $code = 1 -a "$(grep -c 'cannot be written' err)" = 1
 }
@@ -225,7 +230,7 @@ test_vanished_data() {
     head -c $((4000 * 784)) /dev/urandom | npy "4000, 784" >x.npy
     head -c 4000 /dev/zero | npy "4000," >y.npy
     run data --backend tcc &
-    sleep 0.4
+    await data/checkpoint.safetensors
     truncate -s 4096 x.npy
     wait $!
     code=$?
@@ -233,7 +238,7 @@ test_vanished_data() {
         test $code = 1 -a "$(grep -c 'x.npy' err)" = 1
     head -c $((4000 * 784)) /dev/urandom | npy "4000, 784" >x.npy
     run there --backend tcc --set train.epochs=40 &
-    sleep 0.1
+    await there/checkpoint.safetensors
     rm x.npy
     wait $!
     check "a data file that is removed: nothing happens" "exit code $?" test -f there/weights.safetensors
@@ -279,9 +284,9 @@ test_vanished_samples() {
     npy "60000, 784" </dev/null >x.npy
     truncate -s $((128 + 60000 * 784)) x.npy
     head -c 60000 /dev/zero | npy "60000," >y.npy
-    "$netcc" train files.yaml --out wide --steps 1 --quiet --set data.test='{npy: [x.npy, y.npy]}' \
-        "${wide[@]}" >out 2>err
-    "$netcc" build files.yaml -o wide/exe --weights wide/weights.safetensors "${wide[@]:0:2}" 2>err
+    "$netcc" train files.yaml --out wide --steps 1 --quiet "${wide[@]}" >out 2>err
+    CC=$here/../quick_cc "$netcc" build files.yaml -o wide/exe --weights wide/weights.safetensors \
+        "${wide[@]:0:2}" 2>err
     shrink_while "$netcc" eval files.yaml --weights wide/weights.safetensors \
         --set data.test='{npy: [x.npy, y.npy]}' "${wide[@]}"
     check "eval of a file that shrinks: exit code 1 and its name" "exit code $code" \

@@ -1,37 +1,8 @@
 #!/bin/bash
 # Tables: the examples on real csv files, and what a user does with them: encodings, headers, predict
-# into csv and json, splits. The data are sought in $NETCC_DATA, else in ../shared/data beside the
-# checkout; what needs them is skipped where they are missing. NETCC names the program to test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-NETCC_DATA=$(realpath -m -- "${NETCC_DATA:-$root/../shared/data}")
-export NETCC_DATA NETCC_CACHE=$folder/cache HOME=$folder
-cd "$folder" || exit 2
-
-passed=0
-failed=0
-ok() {
-    echo "ok   table/$1"
-    passed=$((passed + 1))
-}
-fail() { # NAME WHY
-    echo "FAIL table/$1: $2"
-    [ ! -s err ] || head -5 err | sed 's/^/     /'
-    failed=$((failed + 1))
-}
-same() { # NAME HAVE WANT
-    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$2' is not '$3'"; fi
-}
-holds() { # NAME VALUE CONDITION-OF-v
-    if awk -v v="${2:-nan}" "BEGIN { exit !($3) }"; then ok "$1 ($2)"; else fail "$1" "$2: not $3"; fi
-}
-field() { # FILE KEY: the last value of a key in JSON lines
-    grep -o "\"$2\":[^,}]*" "$1" | tail -n 1 | cut -d: -f2
-}
+# into csv and json, splits. What needs data is skipped where they are missing.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+export NETCC_DATA=$data
 
 # ---- real data ------------------------------------------------------------------------------------
 
@@ -112,7 +83,7 @@ holds "numbers as categories" "$(field out loss)" 'v < 1e-3'
 printf 'size,month\n0,2.0\n0,10\n3,3\n' >new.csv
 "$netcc" predict months.yaml --weights months/weights.safetensors --input new.csv >out 2>err
 same "numbers as categories, predicted" "$(awk '{ printf "%.1f ", $1 }' out)" "5.0 1.0 4.0 "
-"$netcc" build months.yaml --weights months/weights.safetensors -o months.exe >out 2>err &&
+quick build months.yaml --weights months/weights.safetensors -o months.exe >out 2>err &&
     ./months.exe predict --input new.csv >out 2>err
 same "numbers as categories, built" "$(awk '{ printf "%.1f ", $1 }' out)" "5.0 1.0 4.0 "
 printf 'size,month\n0,13\n' >new.csv
@@ -175,10 +146,10 @@ END
 done
 same "the columns in the header" "$(grep -A1 ' 0 a$' product/gaps.h | cut -c6- | tr '\n' ';')" \
     "0 a;1 colour?/: 0 blue, 1 red;"
-"$netcc" build gaps.yaml --set data.standardise=true --weights gaps/weights.safetensors -o gaps.exe \
+quick build gaps.yaml --set data.standardise=true --weights gaps/weights.safetensors -o gaps.exe \
     >out 2>err && ./gaps.exe predict --input new.csv >out 2>err
 same "missing values, built" "$(cat out)" "$(cat filled)"
-"$netcc" build gaps.yaml --set data.standardise=true -o gaps.exe >out 2>err &&
+quick build gaps.yaml --set data.standardise=true -o gaps.exe >out 2>err &&
     ./gaps.exe train --x gaps.csv --out again --quiet >out 2>err
 ./gaps.exe predict --weights again/weights.safetensors --input new.csv >out 2>err
 same "missing values, trained by the executable" "$(awk '{ printf "%.3f ", $1 }' out)" \
@@ -191,7 +162,7 @@ layers: [dense: 1]
 train: {loss: mse, epochs: 1}
 data: {train: {npy: [x.npy, y.npy]}}
 END
-"$netcc" build numbers.yaml -o numbers.exe >out 2>err
+quick build numbers.yaml -o numbers.exe >out 2>err
 printf '1,2\n3,NA\n' >new.csv
 ./numbers.exe predict --weights gaps/weights.safetensors --input new.csv >out 2>err
 same "nothing to fill in" "$(cut -d: -f2- err)" \
@@ -296,5 +267,4 @@ esac
 cmp -s mapped/weights.safetensors held/weights.safetensors && ok "mapped or held, the same weights" ||
     fail "mapped or held, the same weights" "they differ"
 
-echo "table: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

@@ -23,7 +23,7 @@ ${CC:-cc} -I../../runtime host.c "$build"/runtime/isa.o "$build"/runtime/cpu.o "
 # Compiles and runs the check $1 with the compiler $2.
 check_with() {
     case $2 in
-    gcc) gcc $warn -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $include "$1.c" \
+    gcc) gcc $warn -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all $include "$1.c" \
         -lm -o "$folder/check" && "$folder/check" ;;
     clang) clang $warn -Wno-dollar-in-identifier-extension -O1 $include "$1.c" -lm \
         -o "$folder/check" && "$folder/check" ;;

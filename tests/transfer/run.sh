@@ -1,40 +1,7 @@
 #!/bin/bash
-# Transfer learning as a user meets it: freezing, learning rates by pattern. NETCC names the program to
-# test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-here=$PWD
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
-[ -x "$netcc" ] || { echo "transfer: $netcc is not there; run make" >&2; exit 2; }
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-export NETCC_CACHE=$folder/cache HOME=$folder/home
-export NETCC_PLUGINS=${NETCC_PLUGINS:-$(dirname "$netcc")}
-unset XDG_CACHE_HOME NETCC_ISA
-mkdir "$HOME"
-cd "$folder" || exit 2
+# Transfer learning as a user meets it: freezing, learning rates by pattern.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-passed=0
-failed=0
-check() { # NAME CONDITION... : ok where the command CONDITION succeeds
-    local name=$1
-    shift
-    if "$@" >/dev/null 2>&1; then
-        passed=$((passed + 1))
-        echo "ok   transfer/$name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL transfer/$name: $*"
-        head -3 err | sed 's/^/     /'
-    fi
-}
-exits() { # NAME CODE COMMAND... : stdout to `out`, stderr to `err`
-    local name=$1 wanted=$2
-    shift 2
-    "$@" >out 2>err
-    check "$name" test $? -eq "$wanted"
-}
 lacks() { # FILE PATTERN
     ! grep -qE -e "$2" "$1"
 }
@@ -122,7 +89,7 @@ exits "one more epoch" 0 "$netcc" train "$tuned" --set pretrained.weights=missin
     --set train.epochs=2
 check "--resume leaves it alone too" lacks err pretrained
 check "and is the longer run" cmp tuned/weights.safetensors long/weights.safetensors
-exits "the executable has them" 0 "$netcc" build "$tuned" "$source" -o tuned_exe
+exits "the executable has them" 0 quick build "$tuned" "$source" -o tuned_exe
 exits "emit --train has them" 0 "$netcc" emit "$tuned" "$source" --train -o product
 check "emit tells" grep -q 'pretrained weights of' err
 refuses() { # NAME PATTERN SET...
@@ -216,7 +183,6 @@ check "the head alone is cheaper" test "$(number head multiply_adds)" -lt "$(num
 
 # ---- the example ----------------------------------------------------------------------------------
 
-data=${NETCC_DATA:-$root/../shared/data}
 if [ -f "$data/mnist/train-images-idx3-ubyte.gz" ] && [ -f "$data/fashion-mnist/train-images-idx3-ubyte.gz" ]; then
     export NETCC_DATA=$data
     mkdir example
@@ -233,5 +199,4 @@ else
     echo "SKIP transfer/example: MNIST and Fashion-MNIST are not in $data"
 fi
 
-echo "transfer: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -10,9 +10,8 @@
 
 #include <cmocka.h>
 
-#include "compile.h"
-#include "driver/driver.h"
 #include "init.h"
+#include "loaded.h"
 #include "native.h"
 #include "pool.h"
 #include "train.h"
@@ -38,43 +37,14 @@ static const char plain[] = "input: [8]\n"
                             "layers: [{dense: 4}]\n"
                             "train: {loss: mse}\n";
 
-typedef struct {
-    Arena *arena;
-    Diag *diag;
-    const Program *program;
-    struct nc_model *model;
-    Backend *backend;
-} Loaded;
-
 static Loaded compiled(const char *text, int64_t batch, bool product)
 {
-    Loaded l = {.arena = arena_new()};
-    const CompileOptions options = {
-        .spec_path = "a.yaml", .spec_text = text, .batch = batch, .product = product};
-    l.diag = diag_new(l.arena);
-    Model *model = read_model(l.arena, l.diag, &options);
-    if (!model)
-        fail_msg("%s", l.diag->text.text);
-    l.program = compile_model(model, &options);
-    l.model = describe(l.arena, l.program, sizeof(float));
-    return l;
+    return compile_text(text, (CompileOptions){.batch = batch, .product = product});
 }
 
 static Loaded loaded(int64_t batch, bool product, BackendKind kind)
 {
-    Loaded l = compiled(network, batch, product);
-    const LoadRequest request = {l.arena, l.diag, l.program, l.model, emit_unit};
-    l.backend = backend_open(&request, kind);
-    if (!l.backend)
-        fail_msg("%s", l.diag->text.text);
-    return l;
-}
-
-static void unload(const Loaded *l)
-{
-    if (l->backend)
-        backend_close(l->backend);
-    arena_free(l->arena);
+    return load_text(network, (CompileOptions){.batch = batch, .product = product}, kind);
 }
 
 /* How many kernels of an entry compute that op first */

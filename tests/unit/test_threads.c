@@ -12,9 +12,8 @@
 #include <cmocka.h>
 
 #include "bench.h"
-#include "compile.h"
-#include "driver/driver.h"
 #include "init.h"
+#include "loaded.h"
 #include "pool.h"
 
 enum { STEPS = 3, MOST_TASKS = 200 };
@@ -45,43 +44,17 @@ static const char network[] =
     "  metrics: [accuracy]\n"
     "  batch_size: 37\n";
 
-typedef struct {
-    Arena *arena;
-    Diag *diag;
-    const Program *program;
-    struct nc_model *model;
-    Backend *backend;
-} Loaded;
-
-static const Program *compiled(Arena *arena, Diag *diag, const char *text, int64_t batch,
-                               int64_t cache)
+static CompileOptions options(int64_t batch, int64_t cache)
 {
     /* Adam would make steps of the noise that is a bias' gradient in front of a normalization. */
     static const char *const plain[] = {"train.optimizer=sgd"};
-    const CompileOptions options = {.spec_path = "a.yaml",
-                                    .sets = plain,
-                                    .sets_count = cache != 0,
-                                    .spec_text = text,
-                                    .batch = batch,
-                                    .cache = cache,
-                                    .uses = NC_TRAINS};
-    Model *model = read_model(arena, diag, &options);
-    if (!model)
-        fail_msg("%s", diag->text.text);
-    return compile_model(model, &options);
+    return (CompileOptions){
+        .sets = plain, .sets_count = cache != 0, .batch = batch, .cache = cache, .uses = NC_TRAINS};
 }
 
 static Loaded load(const char *text, int64_t cache)
 {
-    Loaded l = {.arena = arena_new()};
-    l.diag = diag_new(l.arena);
-    l.program = compiled(l.arena, l.diag, text, 0, cache);
-    l.model = describe(l.arena, l.program, sizeof(float));
-    const LoadRequest request = {l.arena, l.diag, l.program, l.model, emit_unit};
-    l.backend = load_tcc(&request, EMIT_JIT_TCC);
-    if (!l.backend)
-        fail_msg("%s", l.diag->text.text);
-    return l;
+    return load_text(text, options(0, cache), BACKEND_TCC);
 }
 
 /* ---- bits -------------------------------------------------------------------------------------- */
@@ -168,8 +141,7 @@ static void results_do_not_depend_on_threads(void **state)
     expect_same(&l, &serial, &alone, "unit by unit");
     assert_true(seen.count > 10);
     free(serial.bytes);
-    backend_close(l.backend);
-    arena_free(l.arena);
+    unload(&l);
 }
 
 /* ---- slices ------------------------------------------------------------------------------------ */
@@ -210,12 +182,10 @@ static void results_do_not_depend_on_slices(void **state)
                          (double)got[k], (double)want[k]);
         }
         free(found.bytes);
-        backend_close(l.backend);
-        arena_free(l.arena);
+        unload(&l);
     }
     free(wanted.bytes);
-    backend_close(whole.backend);
-    arena_free(whole.arena);
+    unload(&whole);
 }
 
 /* ---- which kernels are cut ----------------------------------------------------------------------- */
@@ -231,12 +201,11 @@ static int occurrences(const char *text, const char *word)
 /* How many of the training step's kernels are cut over threads, with batches of that size. */
 static int cut_kernels(const char *text, int64_t batch, int *all)
 {
-    Arena *arena = arena_new();
-    const Program *program = compiled(arena, diag_new(arena), text, batch, INT64_MAX);
-    const char *unit = emit_unit(arena, program, EMIT_JIT_CC);
+    Loaded l = compile_text(text, options(batch, INT64_MAX));
+    const char *unit = emit_unit(l.arena, l.program, EMIT_JIT_CC);
     int cut = occurrences(unit, "nc_run(env, ");
-    *all = program->train->kernels_count;
-    arena_free(arena);
+    *all = l.program->train->kernels_count;
+    unload(&l);
     return cut;
 }
 

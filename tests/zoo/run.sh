@@ -1,30 +1,10 @@
 #!/bin/bash
 # The networks of examples/zoo: as many parameters as Keras publishes for them, its layers' names, and
-# a training step on two small pictures. NETCC names the program to test.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-root=$(cd ../.. && pwd) || exit 2
-netcc=$(realpath -- "${NETCC:-$root/build/netcc}") || exit 2
+# a training step on two small pictures.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 zoo=$root/examples/zoo
-folder=$(mktemp -d) || exit 2
-trap 'rm -rf "$folder"' EXIT
-export NETCC_CACHE=$folder/cache NETCC_DATA=$folder HOME=$folder
-cd "$folder" || exit 2
+export NETCC_DATA=$folder
 
-passed=0
-failed=0
-ok() {
-    echo "ok   zoo/$1"
-    passed=$((passed + 1))
-}
-fail() { # NAME WHY
-    echo "FAIL zoo/$1: $2"
-    [ ! -s err ] || head -5 err | sed 's/^/     /'
-    failed=$((failed + 1))
-}
-same() { # NAME HAVE WANT
-    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$2' is not '$3'"; fi
-}
 field() { # FILE KEY: the first value of a key outside of `layers`
     sed 's/"layers":\[[^]]*\]//' "$1" | grep -o "\"$2\":[^,}]*" | head -n 1 | cut -d: -f2
 }
@@ -155,5 +135,4 @@ learns efficientnet_b0
 learns xception
 learns inception_v3
 
-echo "zoo: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish
