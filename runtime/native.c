@@ -32,6 +32,7 @@ static const struct nc_native_symbol symbols[] = {
     {"nc_minimum", FUNCTION(nc_minimum)},
     {"nc_argmax", FUNCTION(nc_argmax)},
     {"nc_tile", FUNCTION(nc_tile)},
+    {"nc_tile_ahead", FUNCTION(nc_tile_ahead)},
     {"nc_tile_sum", FUNCTION(nc_tile_sum)},
     {"nc_window_tile", FUNCTION(nc_window_tile)},
     {"nc_depthwise_tile", FUNCTION(nc_depthwise_tile)},

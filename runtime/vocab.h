@@ -43,6 +43,11 @@ struct nc_strides {
 struct nc_extents {
     long k, high, wide;
 };
+/* What is touched when a tile is done: `cells` from each pointer that is not 0 */
+struct nc_next {
+    const nc_real *from[3];
+    long cells;
+};
 /* A convolution: output o of an axis sees at cell t of the kernel the input's position
  * (o * stride - before + t * dilation) / spread, where that is whole and inside. */
 struct nc_window {
@@ -78,6 +83,8 @@ nc_real nc_minimum(const nc_real *x, long n);
 nc_real nc_argmax(const nc_real *x, long n);
 void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k, const nc_real *b,
              long ldb, long K, long rows, long width);
+void nc_tile_ahead(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k, const nc_real *b,
+                   long ldb, long K, long rows, long width, const struct nc_next *next);
 void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a, const struct nc_strides *as,
                  const nc_real *b, const struct nc_strides *bs, const struct nc_extents *extents,
                  long rows, long width);

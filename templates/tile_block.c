@@ -16,7 +16,9 @@
 //:param $g$name b
 //:param $g$index 1
 //:param $products 1      what leaves the tile in c; i is its first row, j its first column
-//:param $k$call nc_window_tile(c,a,b+j,&window,i,rows,$P)
+//:param $k$call (void)next,nc_window_tile(c,a,b+j,&window,i,rows,$P)
+//:param $ahead 1        memory that the chain will touch, fetched meanwhile
+//:param $h$value {{a, 0, 0}, rows}
 //:param $operands 1     further pointers read
 //:param $o$name bias
 //:param $o$index 2
@@ -79,6 +81,9 @@ static void $name(const void *job, long lo, long hi)
         const long rows = $M - i < $R ? $M - i : $R;
         //: if $ragged
         const long cols = $N - j < $P ? $N - j : $P;
+        //: end
+        //: for h in $ahead
+        const struct nc_next next = {$h$value};
         //: end
         //: for k in $products
         $k$call;

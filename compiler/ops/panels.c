@@ -43,6 +43,29 @@ static Shape infer_product(const Node *node)
     return shape_of(2, attr(node, "extent")->list);
 }
 
+/* An update in the chain reads and writes a parameter and its slots, all in the panels of the result: what is
+ * too large for a cache comes from memory while the product is computed. Are there such? */
+static bool bind_states_ahead(KernelBuild *build, int64_t rows, int64_t columns, int64_t width)
+{
+    enum { POINTERS = 3, LARGE = 1 << 14 };
+    const Kernel *kernel = build->kernel;
+    Str from = str_new(build->arena);
+    int count = 0;
+    for (int i = 0; i < kernel->out_count && count < POINTERS; i++) {
+        const Buffer *b = kernel->out[i].buffer;
+        if ((b->kind == BUFFER_WEIGHTS || b->kind == BUFFER_STATE) && b->elements >= rows * columns)
+            str_printf(&from, "%sargs->out[%d] + j * %lld + i * %lld", count++ ? ", " : "", i,
+                       (long long)rows, (long long)width);
+    }
+    if (!count || rows * columns < LARGE || !build->layouts[kernel->nodes[0]->id])
+        return false;
+    while (count++ < POINTERS)
+        str_printf(&from, ", 0");
+    template_text(template_item(kernel->bind, "ahead"), "value",
+                  arena_printf(build->arena, "{%s}, rows * %lld", from.text, (long long)width));
+    return true;
+}
+
 static void bind_panels_product(KernelBuild *build, const Node *node)
 {
     Shape a = node->in[0]->shape, b = node->in[1]->shape;
@@ -54,11 +77,13 @@ static void bind_panels_product(KernelBuild *build, const Node *node)
                       .columns = size[1],
                       .width = width};
     bind_tile(build, node, &tile);
+    bool ahead = bind_states_ahead(build, size[0], size[1], width);
     bind_product(
-        build, arena_printf(build->arena,
-                            "nc_tile(c, %lld, a + i * %s, 1, %d, b + j * %s, %lld, %s, rows, %lld)",
-                            (long long)width, rows, WIDTH, rows, (long long)width, rows,
-                            (long long)width));
+        build,
+        arena_printf(build->arena,
+                     "nc_tile%s(c, %lld, a + i * %s, 1, %d, b + j * %s, %lld, %s, rows, %lld%s)",
+                     ahead ? "_ahead" : "", (long long)width, rows, WIDTH, rows, (long long)width,
+                     rows, (long long)width, ahead ? ", &next" : ""));
     *(shape_has_batch(a) ? &build->kernel->flops : &build->kernel->flops_fixed) =
         2.0 * (double)size[1] * (double)size[0] * (double)(shape_row(a) / (a.dim[0] * WIDTH));
 }

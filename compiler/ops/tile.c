@@ -30,6 +30,7 @@ void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile)
     bind_text(build, "COLUMN", column);
     template_list(build->kernel->bind, "constants");
     template_list(build->kernel->bind, "products");
+    template_list(build->kernel->bind, "ahead");
     template_list(build->kernel->bind, "factors");
     for (int i = 1; i < node->inputs; i++) {
         TemplateRecord *factor = add_item(build, "factors");

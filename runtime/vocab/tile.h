@@ -31,7 +31,7 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                 NC_RELOAD();
             const long a_row = as->row, a_k = as->k, ldb = bs->k;
             const nc_real *b_line = b + wide * bs->wide + high * bs->high;
-            const nc_real *fetched = b_line + (ldb <= NC_PANEL ? 16 * ldb : 0);
+            const nc_real *fetched = b_line + (ldb <= NC_PANEL ? NC_AHEAD : 0);
             const nc_real *a_line[NC_TILE_ROWS];
             if (group < NC_TILE_ROWS)
                 NC_OPAQUE(fetched);
@@ -205,5 +205,40 @@ NC_INLINE void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long 
                          NC_TILE_ROWS);
     } else {
         nc_tile_sum(c, ldc, 0, a, &as, b, &bs, &extents, rows, width);
+    }
+}
+/* Lines of memory on their way to the cache: of each pointer from `at` on, `share` of them */
+NC_INLINE void nc_fetch_lines(const struct nc_next *next, long at, long share)
+{
+    enum { LINE = 64 / sizeof(nc_real) };
+    for (long line = at; line < at + share && line * LINE < next->cells; line++) {
+        for (int i = 0; i < 3; i++) {
+            if (next->from[i])
+                NC_PREFETCH(next->from[i] + line * LINE);
+        }
+    }
+}
+/* The same, with few enough rows or short enough sums for all rows of a part to meet both strips; what is
+ * touched next comes from memory meanwhile, a share with each part of a strip. */
+NC_NOINLINE void nc_tile_ahead(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
+                               const nc_real *b, long ldb, long K, long rows, long width,
+                               const struct nc_next *next)
+{
+    const struct nc_strides as = {a_row, a_k, 0, 0}, bs = {0, ldb, 0, 0};
+    const struct nc_extents extents = {K, 1, 1};
+    const long strip = 2 * NC_LANES < width ? 2 * NC_LANES : width;
+    const long strips = (width + strip - 1) / strip;
+    long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS, fetched = 0;
+    const long share = next->cells * (long)sizeof(nc_real) / 64 / (parts * strips) + 1;
+    for (; parts > 0; parts--) {
+        const long done = (rows + parts - 1) / parts;
+        for (long j = 0; j < width; j += strip, fetched += share) {
+            nc_fetch_lines(next, fetched, share);
+            nc_tile_strip(c + j, ldc, 0, a, &as, b + j, &bs, &extents, done,
+                          width - j < 2 * NC_LANES ? 1 : 2);
+        }
+        c += done * ldc;
+        a += done * a_row;
+        rows -= done;
     }
 }

@@ -41,4 +41,5 @@
 #ifndef NC_ROWS
 #define NC_ROWS NC_TUNED(2, NC_TUNING)
 #endif
-#define NC_PANEL 128 /* the widest panel */
+#define NC_PANEL 128  /* the widest panel */
+#define NC_AHEAD 2048 /* reals of a panel between what is fetched and what is used */

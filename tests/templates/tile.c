@@ -8,12 +8,13 @@
 // variant: w$value={2,3,3},{3,3},{3,3},{1,1},{2,2},{1,1},{2,2},{360,120,40},3
 // variant: w$value={2,1,3},{3,3},{3,2},{1,1},{2,3},{1,2},{2,3},{240,120,40},3
 // variant: w$value={2,2,3},{3,3},{1,1},{1,1},{0,0},{1,1},{2,2},{120,120,40},3
-// variant: R=7 w$value={2,2,3},{3,3},{3,2},{1,1},{2,3},{2,3},{2,2},{-240,-120,40},3 FIRST=600 k$call=nc_window_tile(c,a,b+600+j,&window,i,rows,$P)
-// variant: w$value={3,3,8},{3,3},{1,1},{1,1},{0,0},{1,1},{1,1},{256,256,32},8 k$call=nc_window_tile(c,a,b+j*8,&window,i,rows,$P) STEP=8
+// variant: R=7 w$value={2,2,3},{3,3},{3,2},{1,1},{2,3},{2,3},{2,2},{-240,-120,40},3 FIRST=600 k$call=(void)next,nc_window_tile(c,a,b+600+j,&window,i,rows,$P)
+// variant: w$value={3,3,8},{3,3},{1,1},{1,1},{0,0},{1,1},{1,1},{256,256,32},8 k$call=(void)next,nc_window_tile(c,a,b+j*8,&window,i,rows,$P) STEP=8
 // variant: w$value={6,5,2},{3,3},{3,1},{2,1},{1,0},{1,1},{1,1},{160,80,40},6 JOINED=3
-// variant: M=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 k$call=(void)window,nc_tile(c,$P,a+i*24,24,1,b+j,40,24,rows,$P)
-// variant: M=n P=16 STEP=24 w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{384,384,16},24 k$call=(void)window,nc_tile(c,$P,a+i*24,24,1,b+j*24,16,24,rows,$P)
-// variant: M=n A_ROW=1 A_K=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 k$call=(void)window,nc_tile(c,$P,a+i,1,n,b+j,40,24,rows,$P)
+// variant: M=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 k$call=(void)window,(void)next,nc_tile(c,$P,a+i*24,24,1,b+j,40,24,rows,$P)
+// variant: M=n P=16 STEP=24 w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{384,384,16},24 k$call=(void)window,(void)next,nc_tile(c,$P,a+i*24,24,1,b+j*24,16,24,rows,$P)
+// variant: M=n A_ROW=1 A_K=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 k$call=(void)window,(void)next,nc_tile(c,$P,a+i,1,n,b+j,40,24,rows,$P)
+// variant: M=n A_ROW=1 A_K=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 h$value={b,a,0},rows*$P k$call=(void)window,nc_tile_ahead(c,$P,a+i,1,n,b+j,40,24,rows,$P,&next)
 #include "check.h"
 
 #include "template.c"

@@ -428,8 +428,11 @@ static float chain(const float *a, long a_k, const float *b, long ldb, long K, i
     return sum;
 }
 
+typedef void ahead_function(float *, long, const float *, long, long, const float *, long, long,
+                            long, long, const struct nc_next *);
+
 /* One tile in a sea of guards; the bits are those of the plain chain, the value that of doubles. */
-static void check_tile(int t, long rows, long width, long K, int transposed)
+static void check_tile(int t, long rows, long width, long K, int transposed, int ahead)
 {
     enum { LDB = 144, LDC = 136, MOST = 310, ROWS = 64 };
     static float a[MOST * ROWS], b[MOST * LDB], c[(ROWS + 1) * LDC];
@@ -441,7 +444,11 @@ static void check_tile(int t, long rows, long width, long K, int transposed)
         b[i] = between(-1, 1);
     for (int i = 0; i < (ROWS + 1) * LDC; i++)
         c[i] = GUARD;
-    FIND(tile_function, tables[t], "nc_tile")(c, LDC, a, a_row, a_k, b, LDB, K, rows, width);
+    const struct nc_next next = {{b, NULL, a}, rows * width};
+    if (ahead)
+        FIND(ahead_function, tables[t], "nc_tile_ahead")
+    (c, LDC, a, a_row, a_k, b, LDB, K, rows, width, &next);
+    else FIND(tile_function, tables[t], "nc_tile")(c, LDC, a, a_row, a_k, b, LDB, K, rows, width);
     for (long r = 0; r <= ROWS; r++)
         for (long j = 0; j < LDC; j++) {
             int inside = r < rows && j < width;
@@ -462,8 +469,8 @@ static void test_tile(void **unused)
         for (long rows = 1; rows <= tables[t]->rows; rows++)
             for (long width = 16; width <= 128; width *= 2)
                 for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++)
-                    for (int transposed = 0; transposed < 2; transposed++)
-                        check_tile(t, rows, width, depths[d], transposed);
+                    for (int way = 0; way < 4; way++)
+                        check_tile(t, rows, width, depths[d], way & 1, way & 2);
 }
 
 static void test_transpose(void **unused)
