@@ -178,23 +178,13 @@ static bool write_sources(const Building *b, const float *weights)
                                         job->arena, toolchain_file(&b->tools, "weights.bin")))));
 }
 
-/* What `pretrained` lacks is initialised. */
-static bool load_pretrained(Job *job)
-{
-    struct nc_error err;
-    if (nc_init_parameters(job->nc, job->session.weights, NULL, job_seed(job), &err) != 0)
-        return job_fault(job, &err);
-    return pretrained_load(job, true);
-}
-
 static bool load_weights(Job *job, const float **weights)
 {
-    const char *given = job->args->weights;
     *weights = NULL;
-    if (!given && !job->model->pretrained.weights)
+    if (!job->args->weights && !job->model->pretrained.weights)
         return true;
     job->session.weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
-    if (given ? !job_load_weights(job, given) : !load_pretrained(job))
+    if (!weights_load(job, true))
         return false;
     *weights = job->session.weights;
     return true;

@@ -33,11 +33,10 @@ static bool go_back(const Divergence *d, struct nc_progress *progress)
     struct nc_standing standing = {0};
     struct nc_safetensors file;
     struct nc_error err;
-    const char *weights = d->job->args->weights;
     if (!d->checkpoint) {
         *progress = (struct nc_progress){0};
-        return nc_init_parameters(d->job->nc, s->weights, s->state, s->seed, &err) == 0 &&
-               (weights ? job_load_weights(d->job, weights) : pretrained_load(d->job, false));
+        return nc_init_parameters(d->job->nc, NULL, s->state, s->seed, NULL, &err) == 0 &&
+               weights_load(d->job, false);
     }
     if (nc_checkpoint_open(&file, &standing, d->checkpoint, &err) != 0)
         return false;
@@ -180,6 +179,7 @@ static void probe_layers(const Divergence *d)
     if (good)
         open_up(probe.model);
     good = good && job_compile(&probe, 0, NC_PREDICTS) && job_start(&probe, NC_PREDICTS) &&
+           job_init_weights(&probe, NULL) &&
            stage_move(d->job->nc, d->job->session.weights, probe.nc, probe.session.weights, false);
     int at = good ? evaluate(&probe, &batch) : -1;
     if (at >= 0)

@@ -60,7 +60,8 @@ static bool start_anew(Job *job, unsigned uses)
     job->backend = NULL;
     job->pool = NULL;
     job->session = (struct nc_session){0};
-    return job_read(job) && job_compile(job, 0, uses) && job_start(job, uses);
+    return job_read(job) && job_compile(job, 0, uses) && job_start(job, uses) &&
+           job_init_weights(job, NULL);
 }
 
 bool stage_enter(Job *job, int64_t epoch, unsigned uses, void **kept[], int kept_count)
