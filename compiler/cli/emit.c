@@ -1,7 +1,6 @@
 /* netcc emit: the network as NAME.h and NAME.c for a product. */
 #include "cli/pretrained.h"
 
-#include "init.h"
 #include "weights.h"
 
 static const Option options[] = {
