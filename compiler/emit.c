@@ -329,6 +329,17 @@ static char *expand_entry(Emitter *emitter, TemplateRecord *bind)
     return text.text;
 }
 
+/* Kernels of a loop over time may take so little that their calls count. */
+static bool only_calls(Kernel *const *kernels, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const Kernel *k = kernels[i];
+        if (k->body_count && (k->steps || !only_calls(k->body, k->body_count)))
+            return false;
+    }
+    return true;
+}
+
 /* A function that is empty but for its calls to come; does it return 0, is its end told? */
 static TemplateRecord *function_record(const Emitter *emitter, bool result, bool timed)
 {
@@ -388,6 +399,7 @@ static void add_part(Emitter *emitter, TemplateRecord *bind, Kernel *const *kern
         if (!is_local(form, given[i].name))
             add_parameter(emitter, part, &given[i], &parameters, &arguments);
     }
+    template_int(part, "glue", only_calls(kernels, count));
     template_text(part, "signature",
                   arena_printf(emitter->arena, "static void %s(%s)", name, parameters.text));
     str_add(&emitter->functions, expand_entry(emitter, part));
@@ -396,12 +408,13 @@ static void add_part(Emitter *emitter, TemplateRecord *bind, Kernel *const *kern
     template_text(call, "arguments", arguments.text);
 }
 
-/* Compilers take far more than twice as long for a function of twice the length, so a long list is
- * cut into parts. */
+/* Compilers take far more than twice as long for a function of twice the length, so a list longer than
+ * two parts is cut into them. */
+enum { PART = 32 };
+
 static void add_kernels(Emitter *emitter, TemplateRecord *bind, Kernel *const *kernels, int count,
                         const Kernel *loop)
 {
-    enum { PART = 32 };
     if (count <= 2 * PART || (loop && loop->steps)) {
         add_calls(emitter, bind, kernels, count, loop);
         return;
@@ -420,6 +433,8 @@ char *emit_entry(Emitter *emitter, const Entry *entry, const EntryForm *form)
     emitter->entry = entry->name;
     emitter->form = form;
     add_kernels(emitter, bind, entry->kernels, entry->kernels_count, NULL);
+    template_int(bind, "glue",
+                 emitter->calls > PART && only_calls(entry->kernels, entry->kernels_count));
     for (int i = 0; i < form->locals_count; i++) {
         const Local *local = &form->locals[i];
         if (!local->certain && !calls_mention(bind, local->name))

@@ -134,7 +134,7 @@ static int is_zero(const struct nc_parameter *p)
 }
 
 int nc_init_parameters(const struct nc_model *model, void *weights, void *state, uint32_t seed,
-                       struct nc_error *err)
+                       const char *given, struct nc_error *err)
 {
     if (!weights && !state)
         return 0;
@@ -148,7 +148,7 @@ int nc_init_parameters(const struct nc_model *model, void *weights, void *state,
         const struct nc_parameter *p = &model->parameters[i];
         const Stream stream = {seed, NC_USE_INIT, (uint32_t)i};
         void *block = p->role == NC_ROLE_SLOT ? state : weights;
-        if (!block || is_zero(p))
+        if (!block || is_zero(p) || (given && given[i]))
             continue;
         result = fill(values, p, &stream);
         if (result == 0)

@@ -4,8 +4,9 @@
 
 #include "data/array.h"
 
-/* Fills the blocks of weights and of state, of the model's sizes; either may be NULL. */
+/* Fills the blocks of weights and of state, of the model's sizes; either may be NULL. given, by
+ * parameter: what is not 0 gets its value from elsewhere and stays zero here; NULL: nothing does. */
 int nc_init_parameters(const struct nc_model *model, void *weights, void *state, uint32_t seed,
-                       struct nc_error *err);
+                       const char *given, struct nc_error *err);
 
 #endif

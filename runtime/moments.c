@@ -94,11 +94,7 @@ static const struct nc_parameter *find_parameter(const struct nc_model *model, c
 {
     char name[256];
     snprintf(name, sizeof name, "%s/%s", input, suffix);
-    for (int i = 0; i < model->parameters_count; i++) {
-        if (strcmp(model->parameters[i].name, name) == 0)
-            return &model->parameters[i];
-    }
-    return NULL;
+    return nc_find_parameter(model, name);
 }
 
 static int measure_input(struct measure *m, const struct nc_model *model, int input, void *weights)

@@ -192,7 +192,7 @@ static void parallel(void *context, nc_task *task, const void *job, long units)
     atomic_flag_clear(&pool->busy);
 }
 
-static int usable_cores(void)
+int nc_usable_cores(void)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0)
@@ -232,7 +232,7 @@ static struct nc_pool *allocate(int threads)
 
 struct nc_pool *nc_pool_new(int threads)
 {
-    int cores = usable_cores();
+    int cores = nc_usable_cores();
     if (threads < 1)
         threads = cores;
     struct nc_pool *pool = allocate(threads);

@@ -6,6 +6,9 @@
 
 struct nc_pool;
 
+/* How many cores this process may use */
+int nc_usable_cores(void);
+
 /* `threads` counts the caller's; below 1: one per core this process may use. Fewer where the system
  * refuses them. NULL without memory, which the functions below take for one thread. */
 struct nc_pool *nc_pool_new(int threads);

@@ -36,6 +36,14 @@ struct nc_hyper {
 };
 #endif
 
+/* A function of many calls of kernels: it does not get quicker by -O3, which takes longer for it than for
+ * the kernels. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define NC_GLUE __attribute__((optimize("O1")))
+#else
+#define NC_GLUE
+#endif
+
 /* How a tile walks an operand: from one row, k, line and cell to the next; and how far it sums. */
 struct nc_strides {
     long row, k, high, wide;

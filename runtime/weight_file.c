@@ -76,6 +76,8 @@ void nc_weight_file_close(struct nc_weight_file *file)
         free(file->weights[i].place);
         free(file->weights[i].layer);
         free(file->weights[i].own);
+        if (file->weights[i].map)
+            munmap(file->weights[i].map, file->weights[i].map_bytes);
     }
     free(file->weights);
     nc_names_free(file->metadata, 2 * file->metadata_count);
@@ -272,6 +274,8 @@ static int add_array(struct nc_weight_file *out, const struct nc_zip *zip, const
     w->big_endian = array.big_endian;
     w->data = array.data;
     w->own = array.block;
+    w->map = array.map;
+    w->map_bytes = array.map_bytes;
     return 0;
 }
 

@@ -32,6 +32,8 @@ struct nc_weight {
     const unsigned char
         *data; /* in the mapping or a block of the reader's; NULL: only `read` knows */
     void *own; /* of the reader: malloc'ed, or NULL */
+    void *map; /* a mapping of its own, or NULL */
+    size_t map_bytes;
 };
 
 struct nc_weight_format;

@@ -141,6 +141,15 @@ int64_t nc_packed_index(const struct nc_parameter *p, int64_t e)
     return packed;
 }
 
+const struct nc_parameter *nc_find_parameter(const struct nc_model *model, const char *name)
+{
+    for (int i = 0; i < model->parameters_count; i++) {
+        if (strcmp(model->parameters[i].name, name) == 0)
+            return &model->parameters[i];
+    }
+    return NULL;
+}
+
 /* ---- files ------------------------------------------------------------------------------------ */
 
 const char *nc_shape_text(int rank, const int64_t *shape, char text[NC_SHAPE_TEXT])
@@ -289,11 +298,8 @@ static void note_extra(const struct nc_model *model, const struct nc_weight_file
                        struct nc_misfit *m)
 {
     for (int i = 0; i < file->count; i++) {
-        int known = 0;
-        for (int k = 0; k < model->parameters_count && !known; k++)
-            known = is_saved(&model->parameters[k]) &&
-                    strcmp(model->parameters[k].name, file->weights[i].name) == 0;
-        if (known)
+        const struct nc_parameter *p = nc_find_parameter(model, file->weights[i].name);
+        if (p && is_saved(p))
             continue;
         m->extra++;
         note(m, file->weights[i].name, "not in the model");

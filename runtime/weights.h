@@ -14,6 +14,9 @@ void nc_unpack(const struct nc_parameter *parameter, size_t real_bytes, const vo
 /* Where canonical element e lies, in elements from the start of the block. */
 int64_t nc_packed_index(const struct nc_parameter *parameter, int64_t e);
 
+/* The parameter or slot of a name, or NULL. */
+const struct nc_parameter *nc_find_parameter(const struct nc_model *model, const char *name);
+
 /* What in a file does not fit a model, a line each; a longer list is cut. */
 struct nc_misfit {
     int missing, extra, differing;

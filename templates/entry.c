@@ -1,4 +1,5 @@
 // An entry point: its kernels in order.
+//:param $glue 1       nothing but calls, many of them
 //:param $signature {int entry(const struct nc_call *call)}
 //:param $checks 1       conditions refused with -1
 //:param $k$condition call->n<0
@@ -30,6 +31,9 @@
 //:param $timed 1        its end is told
 //:param $result 1       it returns 0
 //: begin
+//: if $glue
+NC_GLUE
+//: end
 $signature
 {
     //: for k in $checks

@@ -289,7 +289,8 @@ static bool bench(Job *job)
     if (!choose_mode(&b))
         return false;
     unsigned uses = b.train ? NC_TRAINS : NC_PREDICTS;
-    if (!job_compile(job, job->args->batch, uses) || !job_start(job, uses))
+    if (!job_compile(job, job->args->batch, uses) || !job_start(job, uses) ||
+        !job_init_weights(job, NULL))
         return false;
     b.entry = b.train ? job->program->train : job->program->predict;
     if (!measure(&b))

@@ -14,6 +14,7 @@
 
 #include "data/image.h"
 #include "init.h"
+#include "pool.h"
 #include "progress.h"
 
 static const Option options[] = {
@@ -137,17 +138,22 @@ static bool start_level(const Building *b, int level, Run *run)
     return toolchain_start(&b->tools, isa, flags.text, files, "", run);
 }
 
-/* All at once: they take seconds each. */
+/* As many at once as there are cores: of a large network each takes half a minute and a third of a
+ * gigabyte. */
 static bool compile_levels(const Building *b)
 {
     Run runs[LEVELS];
     bool good = true;
-    int started = 0;
-    while (started < LEVELS && start_level(b, started, &runs[started]))
-        started++;
-    for (int i = 0; i < started; i++)
-        good = toolchain_finish(&b->tools, &runs[i]) && good;
-    return good && started == LEVELS;
+    int started = 0, cores = nc_usable_cores();
+    for (int ended = 0; ended < started || (good && started < LEVELS); ended++) {
+        while (good && started < LEVELS && started - ended < cores) {
+            good = start_level(b, started, &runs[started]);
+            started += good;
+        }
+        if (ended < started)
+            good = toolchain_finish(&b->tools, &runs[ended]) && good;
+    }
+    return good;
 }
 
 static bool link_all(const Building *b, bool has_weights)
@@ -191,23 +197,13 @@ static bool write_sources(const Building *b, const float *weights)
                                         job->arena, toolchain_file(&b->tools, "weights.bin")))));
 }
 
-/* What `pretrained` lacks is initialised. */
-static bool load_pretrained(Job *job)
-{
-    struct nc_error err;
-    if (nc_init_parameters(job->nc, job->session.weights, NULL, job_seed(job), &err) != 0)
-        return job_fault(job, &err);
-    return pretrained_load(job, true);
-}
-
 static bool load_weights(Job *job, const float **weights)
 {
-    const char *given = job->args->weights;
     *weights = NULL;
-    if (!given && !job->model->pretrained.weights)
+    if (!job->args->weights && !job->model->pretrained.weights)
         return true;
     job->session.weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
-    if (given ? !job_load_weights(job, given) : !load_pretrained(job))
+    if (!weights_load(job, true))
         return false;
     *weights = job->session.weights;
     return true;

@@ -216,7 +216,8 @@ static bool check(Check *c)
 {
     Job *job = c->job;
     if (!job_compile(job, ROWS, NC_DIFFERENTIATES) || !job_needs_training(job) ||
-        !job_start(job, NC_DIFFERENTIATES) || !results_new(job, &job->nc->grad, ROWS, &c->results))
+        !job_start(job, NC_DIFFERENTIATES) || !job_init_weights(job, NULL) ||
+        !results_new(job, &job->nc->grad, ROWS, &c->results))
         return false;
     fill_samples(c);
     move_weights(c);

@@ -136,7 +136,11 @@ void job_prepare(Job *job, const Args *args);
 bool job_read(Job *job);
 /* batch 0: the spec's; uses: of enum nc_use_of */
 bool job_compile(Job *job, int64_t batch, unsigned uses);
-bool job_start(Job *job, unsigned uses); /* backend, threads, memory, initial weights */
+bool job_start(Job *job, unsigned uses); /* backend, threads, memory, initial state */
+/* The weights as the spec's initialisers and the training data say, but those that are `given`, by
+ * parameter, from elsewhere; NULL: none is. */
+bool job_init_weights(Job *job, const char *given);
+/* All weights from a file. */
 bool job_load_weights(Job *job, const char *path);
 bool job_fault(Job *job, const struct nc_error *err); /* adds it as an error */
 bool job_make_folder(Job *job, const char *path);     /* with those above it; it may be there */

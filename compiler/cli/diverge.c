@@ -5,6 +5,7 @@
 
 #include "checkpoint.h"
 #include "cli/pretrained.h"
+#include "cli/stage.h"
 #include "init.h"
 #include "random.h"
 #include "weights.h"
@@ -32,11 +33,10 @@ static bool go_back(const Divergence *d, struct nc_progress *progress)
     struct nc_standing standing = {0};
     struct nc_safetensors file;
     struct nc_error err;
-    const char *weights = d->job->args->weights;
     if (!d->checkpoint) {
         *progress = (struct nc_progress){0};
-        return nc_init_parameters(d->job->nc, s->weights, s->state, s->seed, &err) == 0 &&
-               (weights ? job_load_weights(d->job, weights) : pretrained_load(d->job, false));
+        return nc_init_parameters(d->job->nc, NULL, s->state, s->seed, NULL, &err) == 0 &&
+               weights_load(d->job, false);
     }
     if (nc_checkpoint_open(&file, &standing, d->checkpoint, &err) != 0)
         return false;
@@ -139,31 +139,6 @@ static void open_up(Model *model)
     model->outputs_count = count;
 }
 
-static const struct nc_parameter *find_parameter(const struct nc_model *model, const char *name)
-{
-    for (int i = 0; i < model->parameters_count; i++) {
-        if (!strcmp(model->parameters[i].name, name))
-            return &model->parameters[i];
-    }
-    return NULL;
-}
-
-/* From one model's layouts into the other's. */
-static bool move_weights(const Job *from, Job *to)
-{
-    struct nc_tensors tensors;
-    struct nc_error err;
-    if (nc_tensors_unpack(&tensors, from->nc, from->session.weights, NULL, &err) != 0)
-        return false;
-    for (int i = 0; i < tensors.count; i++) {
-        const struct nc_parameter *p = find_parameter(to->nc, tensors.list[i].name);
-        if (p)
-            nc_pack(p, to->nc->real_bytes, tensors.list[i].data, to->session.weights);
-    }
-    nc_tensors_free(&tensors);
-    return true;
-}
-
 static bool is_finite(const float *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -204,7 +179,8 @@ static void probe_layers(const Divergence *d)
     if (good)
         open_up(probe.model);
     good = good && job_compile(&probe, 0, NC_PREDICTS) && job_start(&probe, NC_PREDICTS) &&
-           move_weights(d->job, &probe);
+           job_init_weights(&probe, NULL) &&
+           stage_move(d->job->nc, d->job->session.weights, probe.nc, probe.session.weights, false);
     int at = good ? evaluate(&probe, &batch) : -1;
     if (at >= 0)
         diag_note(d->job->diag, (Loc){0}, "layer '%s' is the first whose output is not finite",

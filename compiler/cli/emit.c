@@ -1,7 +1,6 @@
 /* netcc emit: the network as NAME.h and NAME.c for a product. */
 #include "cli/pretrained.h"
 
-#include "init.h"
 #include "weights.h"
 
 static const Option options[] = {
@@ -20,16 +19,8 @@ static const Option options[] = {
 /* The weights in packed layout, or NULL after an error. */
 static float *make_weights(Job *job)
 {
-    struct nc_session *s = &job->session;
-    struct nc_error err;
-    s->weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
-    if (job->args->weights)
-        return job_load_weights(job, job->args->weights) ? s->weights : NULL;
-    if (nc_init_parameters(job->nc, s->weights, NULL, job_seed(job), &err) != 0) {
-        job_fault(job, &err);
-        return NULL;
-    }
-    return pretrained_load(job, true) ? s->weights : NULL;
+    job->session.weights = arena_alloc(job->arena, job->nc->weights_bytes + 1);
+    return weights_load(job, true) ? job->session.weights : NULL;
 }
 
 static bool emit(Job *job)

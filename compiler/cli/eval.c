@@ -25,7 +25,7 @@ static bool eval(Job *job, Samples *test)
         return false;
     }
     if (!samples_open(job, &job->model->test_data, test) || !job_start(job, NC_EVALUATES) ||
-        !weights_load(job))
+        !weights_load(job, false))
         return false;
     if (nc_evaluate(&job->session, &test->samples, values, &err) != 0)
         return job_fault(job, &err);

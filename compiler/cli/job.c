@@ -82,13 +82,20 @@ bool job_start(Job *job, unsigned uses)
     s->seed = job_seed(job);
     s->poll = poll_backend;
     s->poll_context = job->backend;
-    void *weights = job->args->weights ? NULL : s->weights; /* the file will bring all */
-    void *state = uses & NC_TRAINS ? s->state : NULL;
-    if (nc_init_parameters(job->nc, weights, state, s->seed, &err) != 0)
-        return job_fault(job, &err);
+    return nc_init_parameters(job->nc, NULL, uses & NC_TRAINS ? s->state : NULL, s->seed, NULL,
+                              &err) == 0 ||
+           job_fault(job, &err);
+}
+
+bool job_init_weights(Job *job, const char *given)
+{
+    void *weights = job->session.weights;
     const Table *table = job->model->table;
     const struct nc_model *whole = job->trunk ? job->trunk : job->nc;
-    return !job->training || nc_moments_set(whole, job->training, table, s->weights, &err) == 0 ||
+    struct nc_error err;
+    if (nc_init_parameters(job->nc, weights, NULL, job_seed(job), given, &err) != 0)
+        return job_fault(job, &err);
+    return !job->training || nc_moments_set(whole, job->training, table, weights, &err) == 0 ||
            job_fault(job, &err);
 }
 

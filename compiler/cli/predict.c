@@ -48,7 +48,7 @@ static bool predict(Job *job, Samples *samples)
     int64_t batch = !any_batch ? 0 : rows < MOST_ROWS ? rows : MOST_ROWS;
     if (!job_compile(job, batch, NC_PREDICTS) ||
         !samples_open_files(job, &job->args->inputs, NULL, samples) ||
-        !job_start(job, NC_PREDICTS) || !weights_load(job) ||
+        !job_start(job, NC_PREDICTS) || !weights_load(job, false) ||
         !results_new(job, &job->nc->predict, rows, &results))
         return false;
     if (nc_predict(&job->session, &samples->samples, results.pointers, &err) != 0)

@@ -142,11 +142,22 @@ static void print_json(const Job *job, const Matching *matching)
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
+/* What the file brings needs no first value. */
+static bool init_rest(Job *job, const Matching *matching)
+{
+    char *given = ARENA_ARRAY(job->arena, char, job->nc->parameters_count + 1);
+    for (int i = 0; i < job->nc->parameters_count; i++)
+        given[i] = matching->matches[i].tensor >= 0;
+    return job_init_weights(job, given);
+}
+
 static bool load(Job *job, const struct nc_weight_file *file, bool says)
 {
     Matching matching;
     struct nc_error err;
     if (!match_weights(job->model, job->nc, file, &matching))
+        return false;
+    if (!init_rest(job, &matching))
         return false;
     if (take_values(job, &matching, &err) != 0)
         return job_fault(job, &err);
@@ -194,13 +205,11 @@ bool weights_load_matched(Job *job, const struct nc_weight_file *file)
     return take_values(job, &matching, &err) == 0 || job_fault(job, &err);
 }
 
-bool pretrained_load(Job *job, bool says)
+static bool load_pretrained(Job *job, bool says)
 {
     const Pretrained *p = &job->model->pretrained;
     struct nc_weight_file file;
     struct nc_error err;
-    if (!p->weights)
-        return true;
     const char *path = yaml_path(job->arena, job->diag, p->weights, job->model->spec_path);
     if (!path)
         return false;
@@ -216,10 +225,12 @@ bool pretrained_load(Job *job, bool says)
     return good;
 }
 
-bool weights_load(Job *job)
+bool weights_load(Job *job, bool says)
 {
-    const char *given = job->args->weights;
-    return given ? job_load_weights(job, given) : pretrained_load(job, false);
+    if (job->args->weights)
+        return job_load_weights(job, job->args->weights);
+    return job->model->pretrained.weights ? load_pretrained(job, says)
+                                          : job_init_weights(job, NULL);
 }
 
 int weights_missing(Job *job, const char *command)

@@ -5,13 +5,11 @@
 #include "cli/cli.h"
 #include "weight_file.h"
 
-/* Does nothing where the spec has no such section. `says`: prints a table of what went where on
- * stderr, or with --json an event on stdout. */
-bool pretrained_load(Job *job, bool says);
-
-/* --weights, else the spec's pretrained. */
-bool weights_load(Job *job);
-/* 0; or, where there is neither, the exit code, with the message printed and the job ended. */
+/* All of --weights; else the spec's pretrained, and what that does not bring as the initialisers say;
+ * else all as these say. `says`: prints a table of what pretrained brought on stderr, or with --json
+ * an event on stdout. */
+bool weights_load(Job *job, bool says);
+/* 0; or, where there is neither --weights nor pretrained, the exit code, with the message printed and the job ended. */
 int weights_missing(Job *job, const char *command);
 /* All of a network's values from a file whose names are not ours, a file of Keras's or PyTorch's:
  * every parameter must find its tensor, every tensor its parameter. */

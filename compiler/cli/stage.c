@@ -8,15 +8,6 @@
 #include "pool.h"
 #include "weights.h"
 
-static const struct nc_parameter *find(const struct nc_model *model, const char *name)
-{
-    for (int i = 0; i < model->parameters_count; i++) {
-        if (!strcmp(model->parameters[i].name, name))
-            return &model->parameters[i];
-    }
-    return NULL;
-}
-
 static int64_t largest(const struct nc_model *model)
 {
     int64_t most = 1;
@@ -30,7 +21,7 @@ bool stage_move(const struct nc_model *from, const void *block, const struct nc_
 {
     float *values = malloc((size_t)largest(from) * sizeof *values);
     for (int i = 0; values && i < from->parameters_count; i++) {
-        const struct nc_parameter *p = &from->parameters[i], *same = find(to, p->name);
+        const struct nc_parameter *p = &from->parameters[i], *same = nc_find_parameter(to, p->name);
         if (!same || (p->role == NC_ROLE_SLOT) != slots)
             continue;
         nc_unpack(p, from->real_bytes, block, values);
@@ -69,7 +60,8 @@ static bool start_anew(Job *job, unsigned uses)
     job->backend = NULL;
     job->pool = NULL;
     job->session = (struct nc_session){0};
-    return job_read(job) && job_compile(job, 0, uses) && job_start(job, uses);
+    return job_read(job) && job_compile(job, 0, uses) && job_start(job, uses) &&
+           job_init_weights(job, NULL);
 }
 
 bool stage_enter(Job *job, int64_t epoch, unsigned uses, void **kept[], int kept_count)

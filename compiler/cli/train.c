@@ -305,10 +305,7 @@ static bool open_data(Training *t)
 /* A checkpoint counts, else --weights, else the spec's pretrained weights. */
 static bool load_first(Training *t)
 {
-    const Args *args = t->job->args;
-    if (args->resume)
-        return training_load_checkpoint(t);
-    return args->weights ? job_load_weights(t->job, args->weights) : pretrained_load(t->job, true);
+    return t->job->args->resume ? training_load_checkpoint(t) : weights_load(t->job, true);
 }
 
 /* A run that starts anew where another stands; its first checkpoint takes that one's place. */

@@ -36,12 +36,8 @@ const char *match_place(const struct nc_weight *tensor)
 
 static int find_parameter(const Matcher *m, const char *name)
 {
-    for (int i = 0; i < m->nc->parameters_count; i++) {
-        const struct nc_parameter *p = &m->nc->parameters[i];
-        if (p->role != NC_ROLE_SLOT && !strcmp(p->name, name))
-            return i;
-    }
-    return -1;
+    const struct nc_parameter *p = nc_find_parameter(m->nc, name);
+    return p && p->role != NC_ROLE_SLOT ? (int)(p - m->nc->parameters) : -1;
 }
 
 static bool is_of_layer(const struct nc_parameter *p, const char *layer)
@@ -396,15 +392,6 @@ static bool ends_in(const char *name, const char *end)
     return a >= b && !strcmp(name + a - b, end);
 }
 
-static const char *note_of(const struct nc_weight_file *file, const char *key)
-{
-    for (int i = 0; i < file->metadata_count; i++) {
-        if (!strcmp(file->metadata[2 * i], key))
-            return file->metadata[2 * i + 1];
-    }
-    return "";
-}
-
 static void set_perm(Match *match, int rank, const int *perm)
 {
     for (int i = 0; i < rank; i++)
@@ -430,11 +417,12 @@ static void set_torch_layout(const struct nc_parameter *p, const struct nc_weigh
 static void set_layout(const Matcher *m, int parameter, const struct nc_weight *w, Match *match)
 {
     const struct nc_parameter *p = &m->nc->parameters[parameter];
+    const char *backend = nc_weight_file_says(m->file, "backend");
     set_perm(match, w->rank, NULL);
     if (m->file->convention == NC_BY_TORCH) {
         set_torch_layout(p, w, match);
         memcpy(match->image, model_find(m->model, p->name)->image, sizeof match->image);
-    } else if (w->rank == 4 && !strcmp(note_of(m->file, "backend"), "theano")) {
+    } else if (w->rank == 4 && backend && !strcmp(backend, "theano")) {
         match->flipped = 3; /* Theano slides the window's mirror image */
     }
 }

@@ -144,3 +144,31 @@ void onnx_window(OnnxExport *e, const int64_t *kernel, const int64_t *strides,
     if (dilation)
         onnx_ints(e, "dilations", dilation, 2);
 }
+
+/* [height, width, inputs of a group, outputs] to [outputs, inputs of a group, height, width] */
+static const char *channels_first(OnnxExport *e, const Node *kernel, int64_t in)
+{
+    const int64_t *d = kernel->shape.dim;
+    const float *from = onnx_constant(e, kernel);
+    int64_t cells = d[0] * d[1], count = shape_row(kernel->shape), out = count / (cells * in);
+    float *values = ARENA_ARRAY(e->arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        values[(i % out * in + i / out % in) * cells + i / (in * out)] = from[i];
+    const Param *param = node_param(kernel);
+    return onnx_float_tensor(e, values, 4, (int64_t[]){out, in, d[0], d[1]},
+                             param ? param->name : NULL);
+}
+
+bool onnx_convolution(OnnxExport *e, int64_t groups)
+{
+    const Node *node = e->node, *kernel = node->in[1];
+    if (!onnx_constant(e, kernel))
+        return onnx_refuse(e, " by a computed kernel");
+    const char *x = onnx_value(e, node->in[0], ORDER_FIRST);
+    int64_t in = node->in[0]->shape.dim[3] / groups;
+    const char *name = onnx_add2(e, "Conv", x, channels_first(e, kernel, in));
+    onnx_window(e, kernel->shape.dim, attr(node, "strides")->list, attr(node, "dilation")->list);
+    if (groups > 1)
+        onnx_int(e, "group", groups);
+    return onnx_is_window(e, name);
+}

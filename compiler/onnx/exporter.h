@@ -50,6 +50,9 @@ bool onnx_joins_window(OnnxExport *e);
 /* `layer 'a': conv2d WHY has no ONNX form`; false. */
 bool onnx_refuse(OnnxExport *e, const char *why);
 
+/* The node, (x, kernel), as a convolution of the channels in so many groups, and all that there is to it. */
+bool onnx_convolution(OnnxExport *e, int64_t groups);
+
 /* The record's operator over the same inputs, in the order that they have; its name. */
 const char *onnx_same(OnnxExport *e, OnnxOrder order);
 /* The same in our order, and all that there is to it. */

@@ -173,29 +173,9 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
     count_flops(build, y, w);
 }
 
-/* HWIO to OIHW */
-static const char *export_kernel(OnnxExport *e, const Node *kernel)
-{
-    const int64_t *d = kernel->shape.dim;
-    const float *from = onnx_constant(e, kernel);
-    int64_t cells = d[0] * d[1], in = d[2], out = d[3];
-    float *values = ARENA_ARRAY(e->arena, float, shape_row(kernel->shape) + 1);
-    for (int64_t i = 0; i < cells * in * out; i++)
-        values[(i % out * in + i / out % in) * cells + i / (in * out)] = from[i];
-    const Param *param = node_param(kernel);
-    return onnx_float_tensor(e, values, 4, (int64_t[]){out, in, d[0], d[1]},
-                             param ? param->name : NULL);
-}
-
 static bool export_conv2d(OnnxExport *e)
 {
-    const Node *node = e->node, *kernel = node->in[1];
-    if (!onnx_constant(e, kernel))
-        return onnx_refuse(e, " by a computed kernel");
-    const char *x = onnx_value(e, node->in[0], ORDER_FIRST);
-    const char *name = onnx_add2(e, "Conv", x, export_kernel(e, kernel));
-    onnx_window(e, kernel->shape.dim, attr(node, "strides")->list, attr(node, "dilation")->list);
-    return onnx_is_window(e, name);
+    return onnx_convolution(e, 1);
 }
 
 #define CONV(ident)                                                                                \

@@ -119,30 +119,9 @@ static void bind_kernel_grad(KernelBuild *build, const Node *node)
     count_flops(build, y, w);
 }
 
-/* [H, W, C] to [C, 1, H, W] */
-static const char *export_kernel(OnnxExport *e, const Node *kernel)
-{
-    const int64_t *d = kernel->shape.dim;
-    const float *from = onnx_constant(e, kernel);
-    int64_t cells = d[0] * d[1], channels = d[2];
-    float *values = ARENA_ARRAY(e->arena, float, shape_row(kernel->shape) + 1);
-    for (int64_t i = 0; i < cells * channels; i++)
-        values[i % channels * cells + i / channels] = from[i];
-    const Param *param = node_param(kernel);
-    return onnx_float_tensor(e, values, 4, (int64_t[]){channels, 1, d[0], d[1]},
-                             param ? param->name : NULL);
-}
-
 static bool export_depthwise(OnnxExport *e)
 {
-    const Node *node = e->node, *kernel = node->in[1];
-    if (!onnx_constant(e, kernel))
-        return onnx_refuse(e, " by a computed kernel");
-    const char *x = onnx_value(e, node->in[0], ORDER_FIRST);
-    const char *name = onnx_add2(e, "Conv", x, export_kernel(e, kernel));
-    onnx_window(e, kernel->shape.dim, attr(node, "strides")->list, attr(node, "dilation")->list);
-    onnx_int(e, "group", kernel->shape.dim[2]);
-    return onnx_is_window(e, name);
+    return onnx_convolution(e, e->node->shape.dim[3]);
 }
 
 #define DEPTHWISE(ident)                                                                           \

@@ -40,8 +40,8 @@ static int fill_memory(struct nc_run *r, unsigned uses)
     struct nc_session *s = &r->session;
     struct nc_error err;
     void *fresh = file || r->s->weights ? NULL : s->weights;
-    if (nc_init_parameters(&r->model, fresh, uses & NC_TRAINS ? s->state : NULL, s->seed, &err) !=
-        0)
+    if (nc_init_parameters(&r->model, fresh, uses & NC_TRAINS ? s->state : NULL, s->seed, NULL,
+                           &err) != 0)
         return nc_run_fault(r, &err);
     if (file)
         return load_weights(r, file);

@@ -15,6 +15,7 @@
 #include "data/array.h"
 #include "data/spool.h"
 #include "scratch.h"
+#include "weight_file.h"
 
 /* npy */
 
@@ -249,6 +250,39 @@ static void npz_round_trip(void **state)
     assert_memory_equal(first, again, size);
 }
 
+/* Files without a name that are mapped */
+static int count_nameless(void)
+{
+    char line[512];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, "(deleted)") != NULL;
+    fclose(maps);
+    return count;
+}
+
+static void npz_weights_give_back(void **state)
+{
+    (void)state;
+    need_plugin();
+    struct nc_weight_file file;
+    char path[512];
+    float values[6];
+    int before = count_nameless();
+    snprintf(path, sizeof path, "%s", in_folder("w.npz"));
+    assert_int_equal(nc_npz_write(path, two, 2, &err), 0);
+    setenv("NETCC_SPOOL_BYTES", "8", 1);
+    assert_int_equal(nc_weight_file_open(&file, path, &err), 0);
+    unsetenv("NETCC_SPOOL_BYTES");
+    assert_int_equal(count_nameless(), before + 1);
+    assert_int_equal(nc_weight_read(&file, nc_weight_find(&file, "dense/kernel"), values, &err), 0);
+    assert_memory_equal(values, six, sizeof values);
+    nc_weight_file_close(&file);
+    assert_int_equal(count_nameless(), before);
+}
+
 static int open_changed(const unsigned char *file, size_t size)
 {
     struct nc_array a;
@@ -473,7 +507,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(real_npy),          cmocka_unit_test(real_npz),
         cmocka_unit_test(gather_bytes),      cmocka_unit_test(digits_repeat),
         cmocka_unit_test(spool_sizes),       cmocka_unit_test(spool_refusals),
-        cmocka_unit_test(messages_are_tame),
+        cmocka_unit_test(messages_are_tame), cmocka_unit_test(npz_weights_give_back),
     };
     if (argc > 1 && strcmp(argv[1], "without-plugin") == 0)
         return without_plugin();

@@ -186,7 +186,7 @@ static void distributions_have_their_moments(void **state)
     float *w = malloc(model.weights_bytes);
     double mean, deviation, largest;
     (void)state;
-    assert_int_equal(nc_init_parameters(&model, w, NULL, 5, &err), 0);
+    assert_int_equal(nc_init_parameters(&model, w, NULL, 5, NULL, &err), 0);
     moments(w, &mean, &deviation, &largest);
     assert_float_equal(mean, 0.25, 0);
     moments(w + CELLS, &mean, &deviation, &largest);
@@ -208,7 +208,7 @@ static void orthogonal_matrices_are_orthogonal(void **state)
     for (int wide = 0; wide < 2; wide++) {
         list[0].shape[0] = wide ? COLUMNS : ROWS;
         list[0].shape[1] = wide ? ROWS : COLUMNS;
-        assert_int_equal(nc_init_parameters(&model, w, NULL, 5, &err), 0);
+        assert_int_equal(nc_init_parameters(&model, w, NULL, 5, NULL, &err), 0);
         for (int a = 0; a < COLUMNS; a++)
             for (int b = 0; b < COLUMNS; b++) {
                 double sum = 0;
@@ -219,6 +219,24 @@ static void orthogonal_matrices_are_orthogonal(void **state)
             }
     }
     free(w);
+}
+
+/* What is given is left alone, and what is not begins as it would without. */
+static void given_parameters_have_no_first_value(void **state)
+{
+    struct nc_parameter list[] = {{.name = "c", .init = {NC_INIT_CONSTANT, 0.25, 0}},
+                                  {.name = "u", .init = {NC_INIT_UNIFORM, -0.5, 0.5}},
+                                  {.name = "n", .init = {NC_INIT_NORMAL, 1, 0.1}}};
+    struct nc_model model = model_of(list, 3);
+    float *all = malloc(model.weights_bytes), *rest = malloc(model.weights_bytes);
+    (void)state;
+    assert_int_equal(nc_init_parameters(&model, all, NULL, 5, NULL, &err), 0);
+    assert_int_equal(nc_init_parameters(&model, rest, NULL, 5, "\1\1\0", &err), 0);
+    for (int i = 0; i < 2 * CELLS; i++)
+        assert_true(rest[i] == 0);
+    assert_memory_equal(rest + 2 * CELLS, all + 2 * CELLS, CELLS * sizeof *all);
+    free(all);
+    free(rest);
 }
 
 static void first_values_do_not_depend_on_the_layout(void **state)
@@ -232,9 +250,9 @@ static void first_values_do_not_depend_on_the_layout(void **state)
     plain.levels = 0;
     plain.packed_elements = 35;
     model.parameters = &plain;
-    assert_int_equal(nc_init_parameters(&model, a, NULL, 9, &err), 0);
+    assert_int_equal(nc_init_parameters(&model, a, NULL, 9, NULL, &err), 0);
     model.parameters = &packed;
-    assert_int_equal(nc_init_parameters(&model, b, NULL, 9, &err), 0);
+    assert_int_equal(nc_init_parameters(&model, b, NULL, 9, NULL, &err), 0);
     nc_unpack(&plain, sizeof(float), a, canonical_a);
     nc_unpack(&packed, sizeof(float), b, canonical_b);
     assert_memory_equal(canonical_a, canonical_b, sizeof canonical_a);
@@ -276,7 +294,7 @@ static void weights_go_to_a_file_and_back(void **state)
     struct nc_misfit misfit;
     (void)state;
     list[0].init = list[1].init = (struct nc_init){NC_INIT_NORMAL, 0, 1};
-    assert_int_equal(nc_init_parameters(&model, w, slots, 2, &err), 0);
+    assert_int_equal(nc_init_parameters(&model, w, slots, 2, NULL, &err), 0);
     assert_int_equal(nc_weights_save(&model, w, path, metadata, 1, &err), 0);
     assert_int_equal(nc_weights_load(&model, back, path, &misfit, &err), 0);
     assert_memory_equal(w, back, sizeof w);
@@ -343,6 +361,7 @@ int main(void)
         cmocka_unit_test(distributions_have_their_moments),
         cmocka_unit_test(orthogonal_matrices_are_orthogonal),
         cmocka_unit_test(first_values_do_not_depend_on_the_layout),
+        cmocka_unit_test(given_parameters_have_no_first_value),
         cmocka_unit_test(weights_go_to_a_file_and_back),
         cmocka_unit_test(a_long_list_of_misfits_is_cut),
     };

@@ -131,7 +131,7 @@ static void open_session(struct nc_session *s, struct nc_model *model, uint32_t 
         fail_msg("%s", err.message);
     memset(s->arena, 0x7f, model->predict.arena_bytes);
     memset(s->prepared, 0x7f, model->prepared_bytes);
-    assert_int_equal(nc_init_parameters(model, s->weights, NULL, seed, &err), 0);
+    assert_int_equal(nc_init_parameters(model, s->weights, NULL, seed, NULL, &err), 0);
 }
 
 static void predict(struct nc_session *s, float *y)
@@ -207,7 +207,7 @@ static void changed_weights_are_seen(void **state)
     open_session(&s, l.model, 5);
     predict(&s, y);
     for (uint32_t seed = 6; seed < 9; seed++) {
-        assert_int_equal(nc_init_parameters(l.model, s.weights, NULL, seed, &err), 0);
+        assert_int_equal(nc_init_parameters(l.model, s.weights, NULL, seed, NULL, &err), 0);
         computed_in_each_call(seed, wanted);
         assert_memory_not_equal(y, wanted, sizeof y);
         predict(&s, y);
