@@ -54,7 +54,7 @@ static char *train(const Loaded *l)
     const struct nc_model *m = l->model;
     if (nc_session_open(&s, l->model, NC_TRAINS, &err) != 0)
         fail_msg("%s", err.message);
-    assert_int_equal(nc_init_parameters(m, s.weights, s.state, 7, &err), 0);
+    assert_int_equal(nc_init_parameters(m, s.weights, s.state, 7, NULL, &err), 0);
     nc_bench_fill(&s);
     for (int i = 0; i <= m->metrics_count; i++)
         s.outputs[i] = (float *)s.values + i;
