@@ -101,116 +101,150 @@ static void place_params(Program *program)
     program->memory_elements += program->memory_elements ? SLACK : 0;
 }
 
-static Entry *compile_graph(const char *name, Graph *graph, const Program *program)
-{
-    const Model *model = program->model;
-    return graph ? fuse(model->arena, name, graph, model->params_count, program->batch) : NULL;
-}
-
-static void each_entry(const Program *program, void (*pass)(Entry *, int64_t))
-{
-    Entry *const entries[] = {program->prepare, program->predict, program->train, program->eval,
-                              program->grad};
-    for (int i = 0; i < 5; i++) {
-        if (entries[i])
-            pass(entries[i], program->batch);
-    }
-}
-
-static void schedule_entry(Entry *entry, int64_t batch)
-{
-    (void)batch;
-    schedule(entry);
-}
-
-static void prepare_predictions(Program *program, const CompileOptions *options)
-{
-    if (!program->predict || options->product)
-        return;
-    program->prepare = prepare(program->predict, &program->prepared_elements);
-    if (program->prepare)
-        verify_prepared(program->prepare, program->predict, program->prepared_elements);
-}
-
-static void check_plan(Entry *entry, int64_t batch)
-{
-    verify_plan(entry, batch);
-}
-
 static bool is_strict(const Model *model, const CompileOptions *options)
 {
     return model->numerics == NUMERICS_STRICT ||
            (model->numerics == NUMERICS_AUTO && options->product);
 }
 
+/* ---- passes over graphs ------------------------------------------------------------------------ */
+
+static Graph *differentiate_graph(const Compilation *c, Graph *graph)
+{
+    differentiate(c->model, graph);
+    return graph;
+}
+
+static Graph *expand_graph(const Compilation *c, Graph *graph)
+{
+    (void)c;
+    return expand(graph);
+}
+
+static Graph *fold_graph(const Compilation *c, Graph *graph)
+{
+    return fold(graph, graph == c->model->predict);
+}
+
+static Graph *select_in_graph(const Compilation *c, Graph *graph)
+{
+    if (is_strict(c->model, c->options))
+        return graph;
+    return select_algorithms(graph, graph == c->model->predict ? 1 : c->program->batch);
+}
+
+static Graph *simplify_graph(const Compilation *c, Graph *graph)
+{
+    (void)c;
+    return simplify(graph);
+}
+
+static void each_graph(const Compilation *c, const char *name,
+                       Graph *(*pass)(const Compilation *, Graph *))
+{
+    for (int i = 0; i < 4; i++) {
+        Graph **graph = graph_slot(c->model, i);
+        if (*graph)
+            *graph = pass(c, *graph);
+    }
+    after_graphs(c, name);
+}
+
+static void lay_out_graphs(const Compilation *c)
+{
+    Graph *graphs[4];
+    int count = 0;
+    for (int i = 0; i < 4; i++) {
+        if (*graph_slot(c->model, i))
+            graphs[count++] = *graph_slot(c->model, i);
+    }
+    lay_out_params(c->model->arena, c->model->params, graphs, count, c->program->batch);
+    place_params(c->program);
+    dump_layouts(c);
+}
+
+/* ---- passes over entries ----------------------------------------------------------------------- */
+
+static Entry *fuse_graph(const Compilation *c, const char *name, Graph *graph)
+{
+    const Model *model = c->model;
+    return graph ? fuse(model->arena, name, graph, model->params_count, c->program->batch) : NULL;
+}
+
+static void fuse_graphs(const Compilation *c)
+{
+    Program *program = c->program;
+    program->predict = fuse_graph(c, "predict", c->model->predict);
+    program->train = fuse_graph(c, "train", c->model->train);
+    program->eval = fuse_graph(c, "eval", c->model->eval);
+    program->grad = fuse_graph(c, "grad", c->model->grad);
+    after_entries(c, "fuse");
+}
+
+static void schedule_entry(const Compilation *c, Entry *entry)
+{
+    (void)c;
+    schedule(entry);
+}
+
+static void prepare_predictions(const Compilation *c)
+{
+    Program *program = c->program;
+    if (program->predict && !c->options->product)
+        program->prepare = prepare(program->predict, &program->prepared_elements);
+    if (program->prepare)
+        verify_prepared(program->prepare, program->predict, program->prepared_elements);
+    after_entries(c, "prepare");
+}
+
+static void slice_entry(const Compilation *c, Entry *entry)
+{
+    if (entry != c->program->prepare)
+        slice(entry, c->program->batch, c->options->cache);
+}
+
+static void plan_entry(const Compilation *c, Entry *entry)
+{
+    plan(entry, c->program->batch);
+    verify_plan(entry, c->program->batch);
+}
+
+static void each_entry(const Compilation *c, const char *name,
+                       void (*pass)(const Compilation *, Entry *))
+{
+    Entry *const entries[] = {c->program->prepare, c->program->predict, c->program->train,
+                              c->program->eval, c->program->grad};
+    for (int i = 0; i < 5; i++) {
+        if (entries[i])
+            pass(c, entries[i]);
+    }
+    after_entries(c, name);
+}
+
 Program *compile_model(Model *model, const CompileOptions *options)
 {
-    Arena *arena = model->arena;
-    Program *program = ARENA_NEW(arena, Program);
-    Compilation c = {options, model, program};
+    Program *program = ARENA_NEW(model->arena, Program);
+    const Compilation c = {options, model, program};
     program->model = model;
     program->batch = options->batch                 ? options->batch
                      : model->train_options.present ? model->train_options.batch_size
                                                     : 1;
     drop_unused_graphs(model, options->uses);
     after_graphs(&c, "build");
-    for (int i = 0; i < 4; i++) {
-        if (*graph_slot(model, i))
-            differentiate(model, *graph_slot(model, i));
-    }
-    after_graphs(&c, "autodiff");
+    each_graph(&c, "autodiff", differentiate_graph);
+    each_graph(&c, "expand", expand_graph);
+    each_graph(&c, "fold", fold_graph);
+    each_graph(&c, "select", select_in_graph);
+    each_graph(&c, "simplify", simplify_graph);
+    lay_out_graphs(&c);
 
-    Graph *graphs[4];
-    int count = 0;
-    for (int i = 0; i < 4; i++) {
-        Graph **graph = graph_slot(model, i);
-        if (*graph)
-            *graph = expand(*graph);
-    }
-    after_graphs(&c, "expand");
-    for (int i = 0; i < 4; i++) {
-        Graph **graph = graph_slot(model, i);
-        if (*graph)
-            *graph = fold(*graph, *graph == model->predict);
-    }
-    after_graphs(&c, "fold");
-    for (int i = 0; i < 4; i++) {
-        Graph **graph = graph_slot(model, i);
-        if (*graph && !is_strict(model, options))
-            *graph = select_algorithms(*graph, *graph == model->predict ? 1 : program->batch);
-    }
-    after_graphs(&c, "select");
-    for (int i = 0; i < 4; i++) {
-        Graph **graph = graph_slot(model, i);
-        if (*graph)
-            graphs[count++] = *graph = simplify(*graph);
-    }
-    after_graphs(&c, "simplify");
-
-    lay_out_params(arena, model->params, graphs, count, program->batch);
-    place_params(program);
-    dump_layouts(&c);
-
-    program->predict = compile_graph("predict", model->predict, program);
-    program->train = compile_graph("train", model->train, program);
-    program->eval = compile_graph("eval", model->eval, program);
-    program->grad = compile_graph("grad", model->grad, program);
-    after_entries(&c, "fuse");
-    each_entry(program, schedule_entry);
-    after_entries(&c, "schedule");
-    prepare_predictions(program, options);
-    after_entries(&c, "prepare");
-    Entry *const entries[] = {program->predict, program->train, program->eval, program->grad};
-    for (int i = 0; i < 4; i++) {
-        if (entries[i])
-            slice(entries[i], program->batch, options->cache);
-    }
-    after_entries(&c, "slice");
-    each_entry(program, plan);
-    each_entry(program, check_plan);
-    after_entries(&c, "plan");
+    fuse_graphs(&c);
+    each_entry(&c, "schedule", schedule_entry);
+    prepare_predictions(&c);
+    each_entry(&c, "slice", slice_entry);
+    each_entry(&c, "plan", plan_entry);
     if (dumps(&c, "emit"))
-        str_add(options->dump, emit_unit(arena, program, EMIT_JIT_CC));
+        str_add(options->dump, emit_unit(model->arena, program, EMIT_JIT_CC));
     return program;
 }
 

@@ -147,8 +147,8 @@ same_bytes() { # NAME HAVE WANT
 }
 # Every operand is read once, every result written once; weights, m and v are both.
 same_bytes "bytes of a product" "$(bytes_of 'dense matmul')" '4 * (64 * 784 + 784 * 128 + 128 + 3 * 64 * 128)'
-same_bytes "bytes of a gradient with its update" "$(bytes_of 'dense matmul_tn')" \
-    '4 * (64 * 784 + 64 * 128 + 3 * 2 * 784 * 128 + 1)'
+same_bytes "bytes of a gradient with its update" "$(bytes_of 'dense panels_product')" \
+    '4 * (64 * 25 * 32 + 64 * 128 + 3 * 2 * 784 * 128 + 1)'
 check "bytes add up" test "$(bytes_of '[^"]*' | awk '{ sum += $1 } END { printf "%d", sum }')" = "$(number out bytes)"
 exits "bench --predict --batch 3" 0 "$netcc" bench "$conv" --predict --batch 3 --threads 1 \
     --backend tcc --seconds 1 --json

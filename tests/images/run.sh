@@ -51,23 +51,15 @@ refused "a picture that is not there, of several" '^netcc: error: none.png: cann
     colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input none.png
 refused "a table beside pictures" "input 'input' is given twice; only pictures can be several" "$netcc" \
     predict colours.yaml --weights one/weights.safetensors "${pictures[@]}" --input x.csv
-<<<<<<< HEAD
-runs "an executable of pictures" quick build colours.yaml -o colours --weights one/weights.safetensors
-same "it needs no more libraries" "$(ldd colours | grep -E 'png|jpeg|jansson')" ""
-env -u NETCC_PLUGINS ./colours predict "${pictures[@]}" --output its.csv >out 2>err
-cmp -s own.csv its.csv && ok "it answers as netcc does" || fail "it answers as netcc does" "otherwise"
-refused "it has no such picture" '^colours: none.png: cannot be opened' ./colours predict --input none.png
-=======
 if [ -n "${SANITIZED:-}" ]; then # libnetcc.a wants what a plain cc does not link
     echo "SKIP images: no executable under sanitizers"
 else
-    runs "an executable of pictures" "$netcc" build colours.yaml -o colours --weights one/weights.safetensors
+    runs "an executable of pictures" quick build colours.yaml -o colours --weights one/weights.safetensors
     same "it needs no more libraries" "$(ldd colours | grep -E 'png|jpeg|jansson')" ""
     env -u NETCC_PLUGINS ./colours predict "${pictures[@]}" --output its.csv >out 2>err
     cmp -s own.csv its.csv && ok "it answers as netcc does" || fail "it answers as netcc does" "otherwise"
     refused "it has no such picture" '^colours: none.png: cannot be opened' ./colours predict --input none.png
 fi
->>>>>>> h-import
 refused "train without its folder" "cannot find 'train'" "$netcc" train colours.yaml --out x
 mv gone train
 runs "one unit" "$netcc" train colours.yaml --out one --steps 1 --set data.channel_order=bgr \

@@ -232,7 +232,7 @@ if command -v python3 >/dev/null; then
     says "bench without netcc" "mbv1, batch 1 | - | - | - | 9 ms | frozen | 8 ms | - | 1.15 x / 1.3 x | not measured"
     says "bench two threads" "train kcnn, batch 100 | 2,000 | 2.00 x | 1.8 x | met | - | 1,333, PyTorch | 1.50 x"
     says "bench slowest first" "train kcnn, batch 100 | slow | 80 % | 40.0 | 25 % | 50 % of L2"
-    says "bench start" "process start to the end of a run of one step | 30.0 ms | 15 ms | **missed by 100 %** | -"
+    says "bench start" "process start to the end of the first step | 30.0 ms | 15 ms | **missed by 100 %**"
     says "bench memory" "peak memory of training beyond the mapped data | 10.0 MB | 20 MB | met | -"
     check "bench failures" grep -qF 'predict vgg, batch 1, 1 thread: PyTorch: `it broke`' "$folder/RESULTS.md"
     exits "bench unknown row" 1 "no row 'vg'; there are" python3 bench/run.py --rows vg
