@@ -97,13 +97,14 @@ static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shap
             ld = layout ? width : columns, cell = w.dim[2] * ld,
             from = forward ? 0 : (w.dim[0] * w.dim[1] - 1) * cell;
     bool lines = sees_itself(node, w) && shape_row(x) / x.dim[3] == shape_row(y) / y.dim[3];
-    int64_t step = layout ? extent(w, 0, 3, 1) : 1;
-    if (lines && !sums_tiles(build->kernel)) {
-        TileShape tile = lines_tile(build, node->shape, width, TILE_CELLS);
-        tile.rows = "NC_ROWS";
-        bind_tile(build, node, &tile);
-        bind_panel_product(build, w.dim[2], 1, step, ld,
-                           arena_printf(build->arena, "%lld", (long long)w.dim[2]), width);
+    int64_t step = layout ? extent(w, 0, 3, 1) : 1, k = w.dim[0] * w.dim[1] * w.dim[2];
+    bool plain = lines && !sums_tiles(build->kernel);
+    TileShape tile =
+        lines_tile(build, plain ? one_line(node->shape) : node->shape, width, product_cells(k));
+    bind_tile(build, node, &tile);
+    if (plain) {
+        bind_panel_product(build, k, 1, step, ld, arena_printf(build->arena, "%lld", (long long)k),
+                           width);
         return;
     }
     WindowShape window = window_of(lines ? one_line(x) : x, lines ? one_line(y) : y, w.dim,
@@ -116,8 +117,6 @@ static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shap
         window_join_line(&window);
     else
         window = window_back(&window, w.dim[2]);
-    TileShape tile = lines_tile(build, node->shape, width, TILE_CELLS);
-    bind_tile(build, node, &tile);
     bind_window(build, &window);
     bind_product(build,
                  arena_printf(build->arena,

@@ -115,10 +115,22 @@ bool sums_tiles(const Kernel *kernel)
     return false;
 }
 
+int64_t product_cells(int64_t k)
+{
+    enum { LONG = 256 };
+    return k < LONG ? TILE_CELLS : IMAGE_CELLS;
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
 TileShape lines_tile(KernelBuild *build, Shape y, int64_t width, int64_t cells)
 {
-    int64_t line = y.dim[2], parts = (line + cells - 1) / cells,
-            rows = parts > 1 ? (line + parts - 1) / parts : cells / line * line;
+    int64_t height = y.dim[1], line = y.dim[2],
+            rows = line > cells ? divide_up(line, divide_up(line, cells))
+                                : line * divide_up(height, divide_up(height * line, cells));
     TileShape tile = image_tile(build, y, width);
     if (!sums_tiles(build->kernel))
         tile.rows = arena_printf(build->arena, "%lld", (long long)rows);

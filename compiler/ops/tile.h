@@ -25,13 +25,14 @@ void bind_panel_product(KernelBuild *build, int64_t a_row, int64_t a_k, int64_t 
                         int64_t b_ld, const char *k, int64_t width);
 
 enum { TILE_CELLS = 96 }; /* rows of a tile of 32 columns that stays in the first cache */
+/* The same of a product that sums over k: if that is long, a panel stays where it is for more rows. */
+int64_t product_cells(int64_t k);
 
 /* Does the kernel sum what its tiles compute? Such tiles are those of image_rows(). */
 bool sums_tiles(const Kernel *kernel);
 /* An image result in tiles of image_rows() */
 TileShape image_tile(KernelBuild *build, Shape y, int64_t width);
-/* The same in tiles of as many lines, or an equal part of one, as have some `cells` rows, unless sums want
- * others */
+/* The same in equal parts of whole lines, or of one line, of some `cells` rows, unless sums want others */
 TileShape lines_tile(KernelBuild *build, Shape y, int64_t width, int64_t cells);
 
 /* A window as struct nc_window of the vocabulary has it. `weight` is 0 where there are none. */

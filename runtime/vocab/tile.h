@@ -2,6 +2,11 @@
 
 /* ---- the matmul tile ------------------------------------------------------------------------- */
 
+/* How far in front of its use a panel is fetched: by more if it is long, as those from memory are */
+NC_INLINE long nc_ahead(long ldb, long k)
+{
+    return ldb > NC_PANEL ? 0 : k < NC_LONG ? 16 * ldb : NC_AHEAD;
+}
 /* c[r][j] = the sum over k of a[r * row + k * k] * b[k][j]: each element is one chain of fma in a
  * fixed order, so that its bits depend on neither tile shape nor instruction set. K is summed in
  * three nested loops: cells (`wide`) of lines (`high`) of k. The chain starts from 0, or from c if
@@ -31,7 +36,7 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                 NC_RELOAD();
             const long a_row = as->row, a_k = as->k, ldb = bs->k;
             const nc_real *b_line = b + wide * bs->wide + high * bs->high;
-            const nc_real *fetched = b_line + (ldb <= NC_PANEL ? NC_AHEAD : 0);
+            const nc_real *fetched = b_line + nc_ahead(ldb, extents->k);
             const nc_real *a_line[NC_TILE_ROWS];
             if (group < NC_TILE_ROWS)
                 NC_OPAQUE(fetched);

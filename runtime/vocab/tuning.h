@@ -42,4 +42,5 @@
 #define NC_ROWS NC_TUNED(2, NC_TUNING)
 #endif
 #define NC_PANEL 128  /* the widest panel */
-#define NC_AHEAD 2048 /* reals of a panel between what is fetched and what is used */
+#define NC_LONG 512   /* k of a long panel */
+#define NC_AHEAD 2048 /* reals between what is fetched of such and what is used */
