@@ -1,9 +1,9 @@
 /* select: how each node is computed, where there are several ways.
  *
  * Requires: no composites. Asks the records for a quicker way than their own kernel, from shapes and the rows of
- * a call alone, so that every tier, machine and number of threads takes the same one. Such a way rounds
- * otherwise: `numerics: strict` leaves this pass out. Keeps: outputs and updates. Breaks: node identity
- * (a new graph). */
+ * a call alone, so that every tier, machine and number of threads takes the same one. Such a way may round
+ * otherwise and takes more memory: `numerics: strict` leaves this pass out. Keeps: outputs and updates.
+ * Breaks: node identity (a new graph). */
 #include "ops/op.h"
 #include "passes.h"
 

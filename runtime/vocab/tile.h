@@ -193,8 +193,8 @@ NC_NOINLINE void nc_tile_sum(nc_real *c, long ldc, int add, const nc_real *a,
     }
 }
 
-/* rows in 1..NC_ROWS, width a multiple of 16, both strides of a and b literals where it is inlined: a
- * whole tile inline if the registers hold it, else out of line */
+/* Any rows, width a multiple of 16, both strides of a and b literals where it is inlined: NC_ROWS rows
+ * inline if the registers hold them, else out of line */
 NC_INLINE void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long a_k,
                        const nc_real *b, long ldb, long K, long rows, long width)
 {
