@@ -25,9 +25,9 @@ def path(*names):
     return os.path.join(FOLDER, *names)
 
 
-def timed(words):
+def timed(words, threads=1):
     """Seconds and peak megabytes of a command, medians."""
-    runs = [launch(words, 1)[1:] for _ in range(RUNS)]
+    runs = [launch(words, threads)[1:] for _ in range(RUNS)]
     return statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs) * 1024 / 1e6
 
 
@@ -126,11 +126,12 @@ def measure_executable():
     spec, weights, exe = path("net", "spec.yaml"), path("net", "weights.safetensors"), path("exe")
     _, build_seconds, build_kb = launch([NETCC, "build", spec, "--weights", weights, "-o", exe], 1)
     npy(path("row.npy"))
-    seconds, megabytes = timed([exe, "predict", "--threads", "1", "--input", path("row.npy"),
-                                "--output", path("out.npy")])
+    words = [exe, "predict", "--input", path("row.npy"), "--output", path("out.npy"), "--threads"]
+    seconds, megabytes = timed([*words, "1"])
+    on_two, _ = timed([*words, "2"], 2)
     inside = answer([exe, "bench", "--threads", "1", "--json"], 1)
     return {"build": build_seconds, "build_mb": build_kb * 1024 / 1e6, "seconds": seconds,
-            "megabytes": megabytes, "weights": os.path.getsize(weights) / 1e6,
+            "on_two": on_two, "megabytes": megabytes, "weights": os.path.getsize(weights) / 1e6,
             "network": inside["latency_ms"] / 1e3}
 
 
@@ -167,7 +168,8 @@ def head_table(found):
 def executable_table(e):
     yield ("\n## A ResNet-50 by `netcc build`\n\n"
            "| | measured | asked |\n|---|---|---|")
-    yield f"| process start to result | {1e3 * e['seconds']:.0f} ms | 150 ms |"
+    yield f"| process start to result, on two threads | {1e3 * e['on_two']:.0f} ms | 150 ms |"
+    yield f"| on one | {1e3 * e['seconds']:.0f} ms | 150 ms |"
     yield f"| of it the network | {1e3 * e['network']:.0f} ms | |"
     yield f"| peak RSS | {e['megabytes']:.0f} MB | {e['weights'] + 60:.0f} MB, the weights and 60 MB |"
     yield f"| netcc build, three levels of instructions | {e['build']:.1f} s | 60 s |"
