@@ -359,10 +359,11 @@ static const char *declaration(const Emitter *emitter, const Local *local)
     return arena_printf(emitter->arena, "%s%s%s", local->type, pointer ? "" : " ", local->name);
 }
 
-/* Parameters of a part that are no locals of its entry, where they are what the entry is given */
+/* Parameters of a part that are no locals of its entry, where they are what the entry is given; and of one
+ * in a loop over slices */
 static const Local given[] = {{"const struct nc_env *", "env", "env", false},
-                              {"const struct nc_hyper *", "hyper", "hyper", false},
-                              {"const long", "first", "first", false}};
+                              {"const struct nc_hyper *", "hyper", "hyper", false}};
+static const Local first_row = {"const long", "first", "first", false};
 
 static bool is_local(const EntryForm *form, const char *name)
 {
@@ -395,10 +396,12 @@ static void add_part(Emitter *emitter, TemplateRecord *bind, Kernel *const *kern
     add_calls(emitter, part, kernels, count, loop);
     for (int i = 0; i < form->locals_count; i++)
         add_parameter(emitter, part, &form->locals[i], &parameters, &arguments);
-    for (int i = 0; i < (loop ? 3 : 2); i++) {
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         if (!is_local(form, given[i].name))
             add_parameter(emitter, part, &given[i], &parameters, &arguments);
     }
+    if (loop)
+        add_parameter(emitter, part, &first_row, &parameters, &arguments);
     template_int(part, "glue", only_calls(kernels, count));
     template_text(part, "signature",
                   arena_printf(emitter->arena, "static void %s(%s)", name, parameters.text));
