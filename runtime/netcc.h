@@ -36,11 +36,11 @@ struct nc_env {
 
 /* One call of an entry point. Arrays are row-major float32 (double in `netcc check`), n rows. */
 struct nc_call {
-    void *weights;  /* nc_model.weights_bytes, NC_ALIGN aligned, packed layout */
-    void *prepared; /* nc_model.prepared_bytes, NC_ALIGN aligned, or NULL: what prepare makes
-                                 * of the weights, for predict */
-    void *state;    /* nc_model.state_bytes, NC_ALIGN aligned, or NULL */
-    void *memory;   /* nc_model.memory_bytes, NC_ALIGN aligned, or NULL: what stateful
+    void *weights;              /* nc_model.weights_bytes, NC_ALIGN aligned, packed layout */
+    void *prepared;             /* nc_model.prepared_bytes, NC_ALIGN aligned, or NULL: what prepare
+                                 * makes of the weights, for predict */
+    void *state;                /* nc_model.state_bytes, NC_ALIGN aligned, or NULL */
+    void *memory;               /* nc_model.memory_bytes, NC_ALIGN aligned, or NULL: what stateful
                                  * layers keep from call to call, row by row; zeros at the start */
     const void *const *inputs;  /* one per nc_model.inputs */
     const void *const *targets; /* one per nc_model.targets, or NULL */
@@ -121,8 +121,7 @@ struct nc_model {
     size_t real_bytes; /* 4, or 8 in `netcc check` */
     size_t weights_bytes, state_bytes;
     size_t prepared_bytes; /* 0: predict needs nothing prepared */
-    size_t
-        memory_bytes; /* 0: no layer is stateful; the grad entry has none, it starts from zeros */
+    size_t memory_bytes;   /* 0: no layer is stateful; the grad entry starts from zeros */
     int inputs_count, targets_count, parameters_count;
     const struct nc_port *inputs, *targets;
     const struct nc_parameter *parameters;
