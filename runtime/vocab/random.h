@@ -3,24 +3,30 @@
 /* ---- random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
  * 3", 2011) ------------------------------------------------------------------------------------- */
 
+#define NC_PHILOX_M0 0xd2511f53u /* multipliers */
+#define NC_PHILOX_M1 0xcd9e8d57u
+#define NC_PHILOX_W0 0x9e3779b9u /* from one round's key to the next */
+#define NC_PHILOX_W1 0xbb67ae85u
+#define NC_UNIT ((nc_real)5.9604644775390625e-8) /* 2^-24 */
+
 /* The words are kept in 64 bits, of which the low 32 count: products need no shuffles then. */
 typedef unsigned long long nc_words;
 NC_INLINE void nc_philox(nc_words c[4], unsigned key0, unsigned key1)
 {
     NC_UNROLL
     for (int round = 0; round < 10; round++) {
-        nc_words p = (c[0] & 0xffffffffu) * 0xd2511f53u, q = (c[2] & 0xffffffffu) * 0xcd9e8d57u;
+        nc_words p = (c[0] & 0xffffffffu) * NC_PHILOX_M0, q = (c[2] & 0xffffffffu) * NC_PHILOX_M1;
         c[0] = (q >> 32) ^ c[1] ^ key0;
         c[1] = q;
         c[2] = (p >> 32) ^ c[3] ^ key1;
         c[3] = p;
-        key0 += 0x9e3779b9u;
-        key1 += 0xbb67ae85u;
+        key0 += NC_PHILOX_W0;
+        key1 += NC_PHILOX_W1;
     }
 }
 NC_INLINE nc_real nc_unit(nc_words word)
 {
-    return (nc_real)(int)((unsigned)word >> 8) * (nc_real)5.9604644775390625e-8; /* 2^-24 */
+    return (nc_real)(int)((unsigned)word >> 8) * NC_UNIT;
 }
 /* Elements from..to of a counter's four */
 NC_INLINE void nc_uniform_part(nc_real *d, nc_words counter, nc_words sample, unsigned stream,
@@ -69,8 +75,7 @@ NC_INLINE nc_word_vector nc_low_product(nc_word_vector a, unsigned factor)
 NC_INLINE void nc_store_units(nc_real *d, nc_word_vector halves)
 {
     const nc_half_vector words = (nc_half_vector)halves >> 8;
-    *(nc_unit_vector *)d =
-        __builtin_convertvector((nc_int_vector)words, nc_unit_vector) * 5.9604644775390625e-8f;
+    *(nc_unit_vector *)d = __builtin_convertvector((nc_int_vector)words, nc_unit_vector) * NC_UNIT;
 }
 /* The first `whole` counters, but for some at the end; returns how many. */
 NC_STATIC long nc_uniform_counters(nc_real *d, unsigned counter, nc_words sample, unsigned stream,
@@ -94,15 +99,15 @@ NC_STATIC long nc_uniform_counters(nc_real *d, unsigned counter, nc_words sample
         for (int round = 0; round < 10; round++) {
             NC_UNROLL
             for (int s = 0; s < SETS; s++) {
-                const nc_word_vector p = nc_low_product(c[s][0], 0xd2511f53u);
-                const nc_word_vector q = nc_low_product(c[s][2], 0xcd9e8d57u);
+                const nc_word_vector p = nc_low_product(c[s][0], NC_PHILOX_M0);
+                const nc_word_vector q = nc_low_product(c[s][2], NC_PHILOX_M1);
                 c[s][0] = (q >> 32) ^ c[s][1] ^ k0;
                 c[s][1] = q;
                 c[s][2] = (p >> 32) ^ c[s][3] ^ k1;
                 c[s][3] = p;
             }
-            k0 += 0x9e3779b9u;
-            k1 += 0xbb67ae85u;
+            k0 += NC_PHILOX_W0;
+            k1 += NC_PHILOX_W1;
         }
         NC_UNROLL
         for (int s = 0; s < SETS; s++) {
