@@ -45,19 +45,20 @@ static Shape infer_product(const Node *node)
 
 /* An update in the chain reads and writes a parameter and its slots, all in the panels of the result: what is
  * too large for a cache comes from memory while the product is computed. Are there such? */
-static bool bind_states_ahead(KernelBuild *build, int64_t rows, int64_t columns, int64_t width)
+static bool bind_states_ahead(KernelBuild *build, const Node *node, int64_t width)
 {
     enum { POINTERS = 3, LARGE = 1 << 14 };
     const Kernel *kernel = build->kernel;
+    int64_t rows = node->shape.dim[0], cells = shape_row(node->shape);
     Str from = str_new(build->arena);
     int count = 0;
     for (int i = 0; i < kernel->out_count && count < POINTERS; i++) {
         const Buffer *b = kernel->out[i].buffer;
-        if ((b->kind == BUFFER_WEIGHTS || b->kind == BUFFER_STATE) && b->elements >= rows * columns)
+        if ((b->kind == BUFFER_WEIGHTS || b->kind == BUFFER_STATE) && b->elements >= cells)
             str_printf(&from, "%sargs->out[%d] + j * %lld + i * %lld", count++ ? ", " : "", i,
                        (long long)rows, (long long)width);
     }
-    if (!count || rows * columns < LARGE || !build->layouts[kernel->nodes[0]->id])
+    if (!count || cells < LARGE || !build->layouts[node->id])
         return false;
     while (count++ < POINTERS)
         str_printf(&from, ", 0");
@@ -77,7 +78,7 @@ static void bind_panels_product(KernelBuild *build, const Node *node)
                       .columns = size[1],
                       .width = width};
     bind_tile(build, node, &tile);
-    bool ahead = bind_states_ahead(build, size[0], size[1], width);
+    bool ahead = bind_states_ahead(build, node, width);
     bind_product(
         build,
         arena_printf(build->arena,
