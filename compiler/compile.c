@@ -9,7 +9,7 @@
 
 const char *const pass_names[] = {"build",    "autodiff", "expand", "fold",     "select",
                                   "simplify", "layout",   "fuse",   "schedule", "prepare",
-                                  "slice",    "plan",     "emit",   NULL};
+                                  "band",     "slice",    "plan",   "emit",     NULL};
 
 typedef struct {
     const CompileOptions *options;
@@ -197,6 +197,12 @@ static void prepare_predictions(const Compilation *c)
     after_entries(c, "prepare");
 }
 
+static void band_entry(const Compilation *c, Entry *entry)
+{
+    if (entry != c->program->prepare)
+        band(entry, c->program->batch, c->options->band_cache);
+}
+
 static void slice_entry(const Compilation *c, Entry *entry)
 {
     if (entry != c->program->prepare)
@@ -241,6 +247,7 @@ Program *compile_model(Model *model, const CompileOptions *options)
     fuse_graphs(&c);
     each_entry(&c, "schedule", schedule_entry);
     prepare_predictions(&c);
+    each_entry(&c, "band", band_entry);
     each_entry(&c, "slice", slice_entry);
     each_entry(&c, "plan", plan_entry);
     if (dumps(&c, "emit"))

@@ -24,6 +24,7 @@ typedef struct {
     int sets_count;
     int64_t batch;          /* 0: the spec's batch_size, or 1 without a train section */
     int64_t cache;          /* bytes of a slice of the batch (slice.c); 0: the default */
+    int64_t band_cache;     /* bytes of a band's lines (band.c); 0: the default */
     unsigned uses;          /* of enum nc_use_of: the entries that are wanted; 0: all */
     const char *dump_after; /* a pass name, or NULL */
     Str *dump;              /* where the dump goes */

@@ -85,12 +85,27 @@ static const char *block_variant(Arena *arena, const char *template)
     return embedded_text("templates", variant) ? variant : template;
 }
 
+static const char *emit_kernel(Emitter *emitter, const Kernel *kernel);
+static char *call_comment(const Emitter *emitter, const Kernel *kernel);
+
+static void bind_stages(Emitter *emitter, TemplateRecord *bind, const Kernel *kernel)
+{
+    int count;
+    TemplateRecord **items = template_items(bind, "stages", &count);
+    for (int i = 0; i < count; i++) {
+        template_text(items[i], "function", emit_kernel(emitter, kernel->stages[i]));
+        template_text(items[i], "comment", call_comment(emitter, kernel->stages[i]));
+    }
+}
+
 static char *kernel_body(Emitter *emitter, const Kernel *kernel)
 {
     TemplateRecord *bind = copy_record(emitter->arena, kernel->bind);
     const char *template = kernel->template;
     if (kernel->chain)
         express(bind, kernel, emitter->style);
+    if (kernel->stages_count)
+        bind_stages(emitter, bind, kernel);
     if (emitter->style.lowering == LOWER_BLOCK)
         template = block_variant(emitter->arena, template);
     const char *source = template_source(emitter->arena, template);

@@ -37,10 +37,13 @@ void lay_out_params(Arena *arena, Param *const *params, Graph *const *graphs, in
 Entry *prepare(Entry *predict, int64_t *elements);
 void verify_prepared(const Entry *prepare, const Entry *predict, int64_t elements);
 
-/* fuse.c, schedule.c, slice.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, some in
- * loops over slices of the batch, and the place of every buffer in the arena block. */
+/* fuse.c, schedule.c, band.c, slice.c, plan.c: the graph's groups of nodes as kernels over buffers, in order, runs
+ * of them over bands of lines, some in loops over slices of the batch, and the place of every buffer in the arena
+ * block. */
 Entry *fuse(Arena *arena, const char *name, const Graph *graph, int params_count, int64_t batch);
 void schedule(Entry *entry);
+/* `cache`: bytes that a band's lines may take; 0: the default */
+void band(Entry *entry, int64_t batch, int64_t cache);
 /* `cache`: bytes of a slice that may be alive at once; 0: the default */
 void slice(Entry *entry, int64_t batch, int64_t cache);
 void plan(Entry *entry, int64_t batch);

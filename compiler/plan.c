@@ -258,7 +258,7 @@ static const Node *operand(const Kernel *kernel, int k, const Around *around)
         if (chain->loads[i].in == k)
             node = chain->loads[i].node;
     }
-    if (!node && first && (!chain || chain->tile) && k < first->inputs)
+    if (!node && first && !kernel->stages_count && (!chain || chain->tile) && k < first->inputs)
         node = first->in[k];
     for (; node && around && plays(base_of(node), ROLE_PORT); around = around->outer)
         node = around->loop->in[attr(base_of(node), "index")->i];

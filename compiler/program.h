@@ -43,6 +43,13 @@ typedef struct {
     bool reversed;
 } BufferRef;
 
+/* How a kernel whose units are tiles of an image goes along its lines: pixels of a tile (0: it does not), tiles
+ * that share them, and what a line of the result sees of its first input: `size` lines, the first of which is
+ * `before` above `stride` times its own number. */
+typedef struct {
+    int64_t pixels, panels, size, stride, before;
+} Lines;
+
 typedef struct Kernel Kernel;
 struct Kernel {
     const char *template; /* NULL for a loop, over `steps` in time or over slices of the batch: */
@@ -56,6 +63,9 @@ struct Kernel {
     Node **nodes;              /* what it computes, for comments and dumps */
     int nodes_count;
     struct Chain *chain; /* fused element-wise part, or NULL */
+    Lines lines;
+    Kernel **stages; /* of the template `bands`: the kernels that its list of that name calls */
+    int stages_count;
     Kernel **body;
     int body_count;
     int64_t steps;

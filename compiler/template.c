@@ -72,6 +72,13 @@ int template_get_list(const TemplateRecord *record, const char *name,
     return value->count;
 }
 
+TemplateRecord **template_items(TemplateRecord *record, const char *name, int *count)
+{
+    const TemplateRecord *const *items;
+    *count = template_get_list(record, name, &items);
+    return find(record, name, strlen(name))->items;
+}
+
 TemplateRecord *template_item(TemplateRecord *record, const char *list)
 {
     TemplateValue *value = find(record, list, strlen(list));

@@ -37,6 +37,8 @@ int64_t template_get_int(const TemplateRecord *record, const char *name);
 const char *template_get_text(const TemplateRecord *record, const char *name);
 int template_get_list(const TemplateRecord *record, const char *name,
                       const TemplateRecord *const **items);
+/* The same, to be changed */
+TemplateRecord **template_items(TemplateRecord *record, const char *name, int *count);
 /* An empty list under `name`, to be filled by template_item. */
 void template_list(TemplateRecord *record, const char *name);
 TemplateRecord *template_item(TemplateRecord *record, const char *list);

@@ -37,6 +37,8 @@ static const struct nc_native_symbol symbols[] = {
     {"nc_window_tile", FUNCTION(nc_window_tile)},
     {"nc_depthwise_tile", FUNCTION(nc_depthwise_tile)},
     {"nc_depthwise_line", FUNCTION(nc_depthwise_line)},
+    {"nc_line", FUNCTION(nc_line)},
+    {"nc_keep_lines", FUNCTION(nc_keep_lines)},
     {"nc_max_tile", FUNCTION(nc_max_tile)},
     {"nc_mean_tile", FUNCTION(nc_mean_tile)},
     {"nc_max_grad_tile", FUNCTION(nc_max_grad_tile)},

@@ -102,6 +102,8 @@ void nc_depthwise_tile(nc_real *c, long ldc, const nc_real *x, const nc_real *w,
                        const struct nc_window *g, long i, long rows, long cols);
 void nc_depthwise_line(nc_real *d, const nc_real *x, long ldx, const nc_real *dy, long ldy,
                        long pixels, long cols);
+long nc_line(long band, long step, long offset, long all);
+void nc_keep_lines(nc_real *ring, long before, long first, long end, long line);
 void nc_max_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g, long i,
                  long rows, long cols);
 void nc_mean_tile(nc_real *c, long ldc, const nc_real *x, const struct nc_window *g, long i,

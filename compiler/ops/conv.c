@@ -88,6 +88,20 @@ static Shape one_line(Shape image)
     return image;
 }
 
+/* Whole lines, or equal parts of one, where such tiles are high enough: then the kernel can join others that
+ * compute a few lines at a time. */
+static TileShape plain_tile(KernelBuild *build, Shape image, int64_t width, int64_t cells)
+{
+    int64_t lines = cells / image.dim[2];
+    while (lines > 1 && image.dim[1] % lines)
+        lines--;
+    if (!lines)
+        return lines_tile(build, image, width, cells);
+    if (2 * lines * image.dim[2] < cells)
+        return lines_tile(build, one_line(image), width, cells);
+    return lines_tile(build, image, width, lines * image.dim[2]);
+}
+
 /* Both walk the kernel from its first cell on, or from its last cell back. */
 static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shape y, bool forward)
 {
@@ -99,8 +113,8 @@ static void bind_convolution(KernelBuild *build, const Node *node, Shape x, Shap
     bool lines = sees_itself(node, w) && shape_row(x) / x.dim[3] == shape_row(y) / y.dim[3];
     int64_t step = layout ? extent(w, 0, 3, 1) : 1, k = w.dim[0] * w.dim[1] * w.dim[2];
     bool plain = lines && !sums_tiles(build->kernel);
-    TileShape tile =
-        lines_tile(build, plain ? one_line(node->shape) : node->shape, width, product_cells(k));
+    TileShape tile = plain ? plain_tile(build, node->shape, width, product_cells(k))
+                           : lines_tile(build, node->shape, width, product_cells(k));
     bind_tile(build, node, &tile);
     if (plain) {
         bind_panel_product(build, k, 1, step, ld, arena_printf(build->arena, "%lld", (long long)k),

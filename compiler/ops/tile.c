@@ -21,6 +21,7 @@ void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile)
         column = arena_printf(build->arena, "u %% %lld * %lld", (long long)panels,
                               (long long)tile->width);
     }
+    build->kernel->lines = (Lines){tile->rows_first ? 0 : tile->pixels, panels, 1, 1, 0};
     bind_template(build, "tile");
     bind_text(build, "M", tile->all);
     bind_int(build, "N", tile->columns);
@@ -132,8 +133,10 @@ TileShape lines_tile(KernelBuild *build, Shape y, int64_t width, int64_t cells)
             rows = line > cells ? divide_up(line, divide_up(line, cells))
                                 : line * divide_up(height, divide_up(height * line, cells));
     TileShape tile = image_tile(build, y, width);
-    if (!sums_tiles(build->kernel))
+    if (!sums_tiles(build->kernel)) {
         tile.rows = arena_printf(build->arena, "%lld", (long long)rows);
+        tile.pixels = rows;
+    }
     return tile;
 }
 
@@ -178,6 +181,12 @@ void window_join_line(WindowShape *window)
 
 void bind_window(KernelBuild *build, const WindowShape *window)
 {
+    Lines *lines = &build->kernel->lines;
+    lines->size = (window->kernel[0] - 1) * window->dilation[0] + 1;
+    lines->stride = window->stride[0];
+    lines->before = window->before[0];
+    if (window->spread[0] != 1)
+        lines->pixels = 0;
     Str text = str_new(build->arena);
     const int64_t *const pairs[] = {window->extent, window->kernel,   window->stride,
                                     window->before, window->dilation, window->spread};

@@ -10,6 +10,7 @@
 typedef struct {
     const char *all, *rows;
     int64_t columns, width;
+    int64_t pixels; /* `rows` of tiles that go along the lines of an image, or 0 */
     bool rows_first;
 } TileShape;
 void bind_tile(KernelBuild *build, const Node *node, const TileShape *tile);

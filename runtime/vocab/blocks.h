@@ -38,3 +38,21 @@ NC_STATIC void nc_v_accumulate(nc_real *d, const nc_real *a, long n)
     for (long i = 0; i < n; i++)
         d[i] += a[i];
 }
+
+/* ---- bands of lines ------------------------------------------------------------------------------ */
+
+/* A line of an image of `all`: step * band + offset, within it */
+NC_STATIC long nc_line(long band, long step, long offset, long all)
+{
+    const long line = step * band + offset;
+    return line < 0 ? 0 : line < all ? line : all;
+}
+/* A ring holds lines [before, end), and from now on lines [first, end), of so many elements. */
+NC_STATIC void nc_keep_lines(nc_real *ring, long before, long first, long end, long line)
+{
+    const long shift = first - before;
+    for (long at = first; shift > 0 && at < end; at += shift) {
+        nc_real *to = ring + (at - first) * line;
+        nc_v_copy(to, to + shift * line, (end - at < shift ? end - at : shift) * line);
+    }
+}
