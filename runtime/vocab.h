@@ -63,7 +63,7 @@ struct nc_window {
     long extent[2]; /* of the output: height, width */
     long kernel[2], stride[2], before[2], dilation[2], spread[2];
     long weight[3]; /* from one line of the kernel, one cell, one channel to the next */
-    long run;       /* channels, or a whole line of the kernel taken as one cell */
+    long run;       /* channels; or those of all cells of a line of the kernel, taken as one */
 };
 /* A convolution of 3 x 3 by Winograd's transforms, in tiles of `tile` x `tile` outputs. Transformed tiles lie
  * together in groups of `lines` lines of tiles of an image. */

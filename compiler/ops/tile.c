@@ -172,11 +172,12 @@ WindowShape window_back(const WindowShape *forward, int64_t channels)
 
 void window_join_line(WindowShape *window)
 {
-    int64_t span = (window->extent[1] - 1) * window->stride[1] + window->kernel[1];
-    if (window->before[1] || window->dilation[1] != 1 || span > window->size[1])
-        return;
-    window->run = window->kernel[1] * window->size[2];
-    window->kernel[1] = 1;
+    enum { SHORT = 32 };
+    int64_t span = (window->extent[1] - 1) * window->stride[1] + window->kernel[1],
+            run = window->kernel[1] * window->size[2];
+    bool inside = !window->before[1] && span <= window->size[1];
+    if (window->dilation[1] == 1 && (inside || run <= SHORT))
+        window->run = run;
 }
 
 void bind_window(KernelBuild *build, const WindowShape *window)

@@ -45,7 +45,7 @@ typedef struct {
 WindowShape window_of(Shape x, Shape y, const int64_t *kernel, const int64_t *stride,
                       const int64_t *before, const int64_t *dilation);
 WindowShape window_back(const WindowShape *forward, int64_t channels);
-/* Takes a line of the kernel as one cell, where all its cells are side by side and inside. */
+/* Takes the cells of a line of the kernel as one, where they are side by side and mostly inside, or few. */
 void window_join_line(WindowShape *window);
 void bind_window(KernelBuild *build, const WindowShape *window);
 

@@ -74,7 +74,29 @@ NC_STATIC void nc_window_part(nc_real *c, long ldc, const nc_real *x, const nc_r
                         w + k * bs.wide, &bs, &extents, to - from, width);
     }
 }
-/* `rows` outputs of one line from column `first` on, in parts that the registers hold */
+/* The same where the cells of a line of the kernel are taken as one: outputs that see something outside the
+ * image are sums of their own. */
+NC_STATIC void nc_window_joined(nc_real *c, const nc_real *x, const nc_real *w,
+                                const struct nc_window *g, const struct nc_taps *high, long first,
+                                long rows, long width)
+{
+    const long channels = g->size[2], pace = g->stride[1];
+    const struct nc_strides as = {pace * channels, 1, high->move * g->size[1] * channels, 0};
+    const struct nc_strides bs = {0, g->weight[2], high->step * g->weight[0], 0};
+    w += high->first * g->weight[0];
+    for (long o = 0, done; o < rows; o += done) {
+        struct nc_taps wide = nc_taps(g, 1, first + o);
+        const long left = g->size[1] - wide.at - g->kernel[1];
+        done = wide.at < 0 || left < 0 ? 1 : left / pace + 1;
+        done = done < rows - o ? done : rows - o;
+        nc_taps_inside(&wide, g->size[1]);
+        const struct nc_extents extents = {wide.count * channels, high->count, 1};
+        nc_tile_sum(c + o * width, width, 0, x + wide.at * channels, &as,
+                    w + wide.first * g->weight[1], &bs, &extents, done, width);
+    }
+}
+/* `rows` outputs of one line from column `first` on. Only the first and the last few may see something outside
+ * the image. */
 NC_STATIC void nc_window_line(nc_real *c, const nc_real *x, const nc_real *w,
                               const struct nc_window *g, long line, long first, long rows,
                               long width)
@@ -83,14 +105,19 @@ NC_STATIC void nc_window_line(nc_real *c, const nc_real *x, const nc_real *w,
     struct nc_taps high = nc_taps(g, 0, line % g->extent[0]);
     nc_taps_inside(&high, g->size[0]);
     x += (line / g->extent[0] * g->size[0] + high.at) * row;
+    if (g->run > g->size[2]) {
+        nc_window_joined(c, x, w, g, &high, first, rows, width);
+        return;
+    }
     for (long phase = 0; phase < spread && phase < rows; phase++) {
-        long o = phase, left = (rows - phase + spread - 1) / spread;
-        for (long parts = (left + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
-            const long height = (left + parts - 1) / parts;
+        const long all = (rows - phase + spread - 1) / spread;
+        const long parts = (all + NC_TILE_ROWS - 1) / NC_TILE_ROWS;
+        const long few = (all + parts - 1) / parts;
+        for (long at = 0, done; at < all; at += done) {
+            const long o = phase + at * spread;
             const struct nc_taps wide = nc_taps(g, 1, first + o);
-            nc_window_part(c + o * width, spread * width, x, w, g, &high, &wide, height, width);
-            o += height * spread;
-            left -= height;
+            done = at > 0 && all - at > few ? all - at - few : nc_tile_step(at, few, all);
+            nc_window_part(c + o * width, spread * width, x, w, g, &high, &wide, done, width);
         }
     }
 }
