@@ -7,6 +7,62 @@ NC_INLINE long nc_ahead(long ldb, long k)
 {
     return ldb > NC_PANEL ? 0 : k < NC_LONG ? 16 * ldb : NC_AHEAD;
 }
+/* How the cells of `a` lie: anywhere, those of a row side by side, or those of one k side by side. The two
+ * need fewer instructions for their addresses, and so many k at a time. */
+enum { NC_ANY, NC_BESIDE_ROW, NC_BESIDE_K, NC_AT_ONCE = 4 };
+
+/* A line of k, some at a time. `kept`: strides are in registers, lest they are computed anew. */
+NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, const long a_k,
+                            const nc_real *b, const long ldb, const long K, const int rows,
+                            const int vectors, const int beside, const int kept)
+{
+    enum { LINE = 64 / sizeof(nc_real) };
+    const int at_once = beside == NC_ANY ? 1 : NC_AT_ONCE;
+    const int group = kept && beside != NC_BESIDE_K ? 3 : NC_TILE_ROWS;
+    long ahead = nc_ahead(ldb, K), row = a_row;
+    const nc_real *a_line[NC_TILE_ROWS];
+    if (kept)
+        NC_OPAQUE(ahead);
+    NC_UNROLL
+    for (int r = 0; r < rows; r += group) {
+        a_line[r / group] = a + r * a_row;
+        if (kept)
+            NC_OPAQUE(a_line[r / group]);
+    }
+    for (long k = K; k > 0; k -= at_once) {
+        NC_UNROLL
+        for (int t = 0; t < at_once; t++) {
+            nc_vector u[8];
+            NC_UNROLL
+            for (int v = 0; v < vectors; v++) {
+                if (v * NC_LANES % LINE == 0)
+                    NC_PREFETCH(b + ahead + v * NC_LANES);
+                u[v] = nc_vector_load(b + v * NC_LANES);
+            }
+            NC_UNROLL
+            for (int r = 0; r < rows; r++) {
+                nc_vector s = nc_vector_broadcast(a_line[r / group] + r % group * row +
+                                                  (beside == NC_BESIDE_ROW ? t : 0));
+                NC_UNROLL
+                for (int v = 0; v < vectors; v++)
+                    acc[r * vectors + v] = nc_vector_fma(s, u[v], acc[r * vectors + v]);
+            }
+            b += ldb;
+            NC_UNROLL
+            for (int r = 0; r < rows && beside == NC_BESIDE_K; r += group) {
+                a_line[r / group] += a_k;
+                NC_OPAQUE(a_line[r / group]);
+            }
+            if (beside == NC_BESIDE_ROW)
+                NC_OPAQUE(row);
+            if (beside != NC_ANY)
+                NC_OPAQUE(b);
+        }
+        NC_UNROLL
+        for (int r = 0; r < rows && beside != NC_BESIDE_K; r += group)
+            a_line[r / group] += at_once * a_k;
+    }
+}
 /* c[r][j] = the sum over k of a[r * row + k * k] * b[k][j]: each element is one chain of fma in a
  * fixed order, so that its bits depend on neither tile shape nor instruction set. K is summed in
  * three nested loops: cells (`wide`) of lines (`high`) of k. The chain starts from 0, or from c if
@@ -16,7 +72,7 @@ NC_INLINE long nc_ahead(long ldb, long k)
 NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                             const struct nc_strides *as, const nc_real *b,
                             const struct nc_strides *bs, const struct nc_extents *extents,
-                            const int rows, const int vectors, const int group)
+                            const int rows, const int vectors, const int beside, const int kept)
 {
     nc_vector acc[NC_TILE_ROWS * 2 < 12 ? 12 : NC_TILE_ROWS * 2];
     NC_UNROLL
@@ -32,43 +88,15 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
     }
     for (long wide = 0; wide < extents->wide; wide++) {
         for (long high = 0; high < extents->high; high++) {
-            if (group < NC_TILE_ROWS)
+            if (kept)
                 NC_RELOAD();
-            const long a_row = as->row, a_k = as->k, ldb = bs->k;
-            const nc_real *b_line = b + wide * bs->wide + high * bs->high;
-            const nc_real *fetched = b_line + nc_ahead(ldb, extents->k);
-            const nc_real *a_line[NC_TILE_ROWS];
-            if (group < NC_TILE_ROWS)
-                NC_OPAQUE(fetched);
-            NC_UNROLL
-            for (int r = 0; r < rows; r += group) {
-                a_line[r / group] = a + r * a_row + wide * as->wide + high * as->high;
-                if (group < NC_TILE_ROWS)
-                    NC_OPAQUE(a_line[r / group]);
-            }
-            for (long k = extents->k; k > 0; k--) {
-                nc_vector u[8];
-                NC_UNROLL
-                for (int v = 0; v < vectors; v++) {
-                    NC_PREFETCH(fetched + v * NC_LANES);
-                    u[v] = nc_vector_load(b_line + v * NC_LANES);
-                }
-                NC_UNROLL
-                for (int r = 0; r < rows; r++) {
-                    nc_vector s = nc_vector_broadcast(a_line[r / group] + r % group * a_row);
-                    NC_UNROLL
-                    for (int v = 0; v < vectors; v++)
-                        acc[r * vectors + v] = nc_vector_fma(s, u[v], acc[r * vectors + v]);
-                }
-                NC_UNROLL
-                for (int r = 0; r < rows; r += group)
-                    a_line[r / group] += a_k;
-                b_line += ldb;
-                fetched += ldb;
-            }
+            nc_tile_line(acc, a + wide * as->wide + high * as->high,
+                         beside == NC_BESIDE_K ? 1 : as->row, beside == NC_BESIDE_ROW ? 1 : as->k,
+                         b + wide * bs->wide + high * bs->high, bs->k, extents->k, rows, vectors,
+                         beside, kept);
         }
     }
-    if (group < NC_TILE_ROWS) {
+    if (kept) {
         NC_OPAQUE(c);
         NC_OPAQUE(ldc);
     }
@@ -82,20 +110,23 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
 /* Out of line, for each has the registers for itself; a part higher than the registers hold is none. */
 #define NC_TILE_HEIGHTS(X)                                                                         \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define NC_TILE_PART(name, rows, vectors)                                                          \
+#define NC_TILE_PART(name, rows, vectors, beside)                                                  \
     NC_NOINLINE void name(nc_real *c, long ldc, int add, const nc_real *a,                         \
                           const struct nc_strides *as, const nc_real *b,                           \
                           const struct nc_strides *bs, const struct nc_extents *extents)           \
     {                                                                                              \
         nc_tile_part(c, ldc, add, a, as, b, bs, extents, (rows) <= NC_TILE_ROWS ? (rows) : 1,      \
-                     vectors, 3);                                                                  \
+                     vectors, beside, 1);                                                          \
     }
 #define NC_TILE_PARTS(rows)                                                                        \
-    NC_TILE_PART(nc_tile_##rows##x1, rows, 1) NC_TILE_PART(nc_tile_##rows##x2, rows, 2)
+    NC_TILE_PART(nc_tile_##rows##x1, rows, 1, NC_ANY)                                              \
+    NC_TILE_PART(nc_tile_##rows##x2, rows, 2, NC_ANY)                                              \
+    NC_TILE_PART(nc_tile_##rows##x2_row, rows, 2, NC_BESIDE_ROW)                                   \
+    NC_TILE_PART(nc_tile_##rows##x2_k, rows, 2, NC_BESIDE_K)
 NC_TILE_HEIGHTS(NC_TILE_PARTS)
-NC_TILE_PART(nc_tile_3x4, 3, 4)
-NC_TILE_PART(nc_tile_2x4, 2, 4)
-NC_TILE_PART(nc_tile_1x8, 1, 8)
+NC_TILE_PART(nc_tile_3x4, 3, 4, NC_ANY)
+NC_TILE_PART(nc_tile_2x4, 2, 4, NC_ANY)
+NC_TILE_PART(nc_tile_1x8, 1, 8, NC_ANY)
 
 /* A strip of one or two vectors, of any height: in parts of nearly equal height */
 NC_STATIC void nc_tile_strip(nc_real *c, long ldc, int add, const nc_real *a,
@@ -103,16 +134,23 @@ NC_STATIC void nc_tile_strip(nc_real *c, long ldc, int add, const nc_real *a,
                              const struct nc_strides *bs, const struct nc_extents *extents,
                              long rows, int vectors)
 {
+    const int beside = as->k == 1 && extents->k % NC_AT_ONCE == 0     ? NC_BESIDE_ROW
+                       : as->row == 1 && extents->k % NC_AT_ONCE == 0 ? NC_BESIDE_K
+                                                                      : NC_ANY;
     for (long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
         const long done = (rows + parts - 1) / parts;
 #define NC_TILE_CASE(rows)                                                                         \
     case rows:                                                                                     \
         if (rows > NC_TILE_ROWS)                                                                   \
             break;                                                                                 \
-        if (vectors == 2)                                                                          \
-            nc_tile_##rows##x2(c, ldc, add, a, as, b, bs, extents);                                \
-        else                                                                                       \
+        if (vectors == 1)                                                                          \
             nc_tile_##rows##x1(c, ldc, add, a, as, b, bs, extents);                                \
+        else if (beside == NC_BESIDE_ROW)                                                          \
+            nc_tile_##rows##x2_row(c, ldc, add, a, as, b, bs, extents);                            \
+        else if (beside == NC_BESIDE_K)                                                            \
+            nc_tile_##rows##x2_k(c, ldc, add, a, as, b, bs, extents);                              \
+        else                                                                                       \
+            nc_tile_##rows##x2(c, ldc, add, a, as, b, bs, extents);                                \
         break;
         switch (done) {
             NC_TILE_HEIGHTS(NC_TILE_CASE)
@@ -203,11 +241,9 @@ NC_INLINE void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long 
     if (NC_ROWS == NC_TILE_ROWS && NC_LIKELY(rows == NC_ROWS)) {
         long j = 0;
         for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
-            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 2,
-                         NC_TILE_ROWS);
+            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 2, NC_ANY, 0);
         if (16 % (2 * NC_LANES) != 0 && j < width)
-            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 1,
-                         NC_TILE_ROWS);
+            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 1, NC_ANY, 0);
     } else {
         nc_tile_sum(c, ldc, 0, a, &as, b, &bs, &extents, rows, width);
     }
