@@ -95,6 +95,15 @@ static const Network networks[] = {
          LAYER("permute: {dims: [2, 1, 3], from: relu_1, name: "
                "turned}") "outputs: [batch_normalization_2, turned]\n",
      180 << 10, 1, 2},
+    {"reshaped, by a window",
+     INPUT("[32, 32, 4]") EXPAND("64") LAYER("reshape: [64, 16, 64]") DEPTHWISE(SAME) PROJECT("8"),
+     110 << 10, 1, 2},
+    {"reshaped, by cells",
+     "inputs: {wide: [32, 32, 4], high: [64, 16, 4]}\n"
+     "layers:\n" LAYER("conv2d: {filters: 64, kernel_size: 1, from: wide}")
+         LAYER("reshape: [64, 16, 64]") LAYER("conv2d: {filters: 64, kernel_size: 1, from: high}")
+             LAYER("add: {from: [conv2d_1, reshape]}") PROJECT("8"),
+     100 << 10, 1, 2},
 };
 enum { NETWORKS = sizeof networks / sizeof *networks };
 
