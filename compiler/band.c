@@ -11,7 +11,6 @@
 #include "chain.h"
 #include "group.h"
 #include "passes.h"
-#include "work.h"
 
 enum {
     CACHE = 320 * 1024,  /* bytes of rings, and of what is read for each band */
@@ -401,7 +400,6 @@ static void bind_stage(Bander *b, Kernel *run, const Stage *stage)
         ARENA_PUSH(b->arena, run->nodes, run->nodes_count, k->nodes[i]);
     run->flops += k->flops;
     run->flops_fixed += k->flops_fixed;
-    run->stands_for += kernel_products(k).row;
     ARENA_PUSH(b->arena, run->stages, run->stages_count, k);
 }
 

@@ -16,6 +16,7 @@
 #include "loaded.h"
 #include "passes.h"
 #include "pool.h"
+#include "work.h"
 
 enum {
     WITHOUT = 1, /* byte of cache, in which no band fits */
@@ -223,6 +224,8 @@ static void expect_runs(const Network *network, const Loaded *l, const Loaded *w
     if (runs.kernels != network->runs || runs.stages != network->stages)
         fail_msg("%s: %d kernels of %d stages", network->name, runs.kernels, runs.stages);
     assert_int_equal(runs_of(whole->program->predict).kernels, 0);
+    assert_true(entry_products(l->program->predict).row ==
+                entry_products(whole->program->predict).row);
 }
 
 static bool is_finite(const Result *r)
