@@ -11,7 +11,6 @@
 #include "chain.h"
 #include "group.h"
 #include "passes.h"
-#include "work.h"
 
 enum {
     CACHE = 320 * 1024,  /* bytes of rings, and of what is read for each band */
@@ -170,13 +169,14 @@ static bool reads_cells(const Kernel *kernel, int in)
     return false;
 }
 
-/* What a reader asks of the stage that computes what it reads; false: it goes at another pace. */
-static bool ask(Stage *of, const Stage *reader, Lines lines)
+/* What a reader asks of the stage that computes what it reads, as a tensor of `shape`; false: it goes at another
+ * pace, or sees other lines. */
+static bool ask(Stage *of, const Stage *reader, Lines lines, Shape shape)
 {
     int64_t step = reader->step * lines.stride,
             lead = reader->lead * lines.stride + lines.size - lines.stride - lines.before,
             start = reader->start * lines.stride - lines.before;
-    if (of->step && of->step != step)
+    if ((of->step && of->step != step) || !shape_equal(image_of(of->kernel)->shape, shape))
         return false;
     of->step = step;
     of->lead = lead > of->lead ? lead : of->lead;
@@ -188,12 +188,13 @@ static bool ask_all(Bander *b, Stage *reader)
 {
     static const Lines itself = {.size = 1, .stride = 1};
     const Kernel *k = reader->kernel;
+    const Node *image = image_of(k);
     for (int i = 0; i < k->in_count; i++) {
         int writer = b->use[k->in[i].buffer->id].writer;
         if (writer < 0)
             continue;
-        if ((i == 0 && !ask(&b->stages[writer], reader, k->lines)) ||
-            (reads_cells(k, i) && !ask(&b->stages[writer], reader, itself)))
+        if ((i == 0 && !ask(&b->stages[writer], reader, k->lines, image->in[0]->shape)) ||
+            (reads_cells(k, i) && !ask(&b->stages[writer], reader, itself, image->shape)))
             return false;
     }
     return true;
@@ -399,7 +400,6 @@ static void bind_stage(Bander *b, Kernel *run, const Stage *stage)
         ARENA_PUSH(b->arena, run->nodes, run->nodes_count, k->nodes[i]);
     run->flops += k->flops;
     run->flops_fixed += k->flops_fixed;
-    run->stands_for += kernel_products(k).row;
     ARENA_PUSH(b->arena, run->stages, run->stages_count, k);
 }
 

@@ -11,8 +11,19 @@ static bool multiplies(const Kernel *kernel)
     return kernel->nodes_count && op_of(kernel->nodes[0])->multiplies;
 }
 
+static void add_work(Work *sum, Work work, double times)
+{
+    sum->row += times * work.row;
+    sum->fixed += times * work.fixed;
+}
+
 Work kernel_products(const Kernel *kernel)
 {
+    Work stages = {0, 0};
+    for (int i = 0; i < kernel->stages_count; i++)
+        add_work(&stages, kernel_products(kernel->stages[i]), 1);
+    if (kernel->stages_count)
+        return stages;
     if (multiplies(kernel) && kernel->stands_for > 0)
         return (Work){kernel->stands_for, 0};
     return multiplies(kernel) ? kernel_work(kernel) : (Work){0, 0};
@@ -21,6 +32,11 @@ Work kernel_products(const Kernel *kernel)
 double kernel_nanoseconds(const Kernel *kernel, int64_t batch)
 {
     static const double products = 32, others = 3; /* operations a nanosecond */
+    double stages = 0;
+    for (int i = 0; i < kernel->stages_count; i++)
+        stages += kernel_nanoseconds(kernel->stages[i], batch);
+    if (kernel->stages_count)
+        return stages;
     Work work = kernel_work(kernel);
     return (work.row * (double)batch + work.fixed) / (multiplies(kernel) ? products : others);
 }
@@ -36,9 +52,7 @@ static void add_products(Work *sum, Kernel *const *kernels, int count, double ti
         const Kernel *kernel = kernels[i];
         if (kernel->body_count)
             add_products(sum, kernel->body, kernel->body_count, times * loop_times(kernel));
-        Work work = kernel_products(kernel);
-        sum->row += times * work.row;
-        sum->fixed += times * work.fixed;
+        add_work(sum, kernel_products(kernel), times);
     }
 }
 

@@ -16,8 +16,8 @@
 //:param $s$from {(image * 12 + done0) * 2}
 //:param $s$to {(image * 12 + end0) * 2}
 //:param $s$in {args->in[0]}
-//:param $s$out {args->out[0]}
-//:param $s$function stage
+//:param $s$out {ring0, args->out[0]}
+//:param $s$function part
 //:param $s$comment conv2d
 //:param $rings 1
 //:param $r$number 0

@@ -116,7 +116,7 @@ static const char *row_name(Arena *arena, const Row *row)
 {
     const Kernel *kernel = row->kernel;
     const Node *node = kernel->nodes_count ? kernel->nodes[0] : NULL;
-    bool anchored = node && op_of(node)->class == OP_KERNEL;
+    bool anchored = node && op_of(node)->class == OP_KERNEL && !kernel->stages_count;
     const char *what = anchored ? op_of(node)->name : kernel->template;
     return node && node->name ? arena_printf(arena, "%s %s", node->name, what) : what;
 }

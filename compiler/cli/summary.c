@@ -83,14 +83,16 @@ static void add_work(Arena *arena, Summary *s, Kernel *const *kernels, int count
 {
     for (int i = 0; i < count; i++) {
         const Kernel *kernel = kernels[i];
+        add_work(arena, s, kernel->body, kernel->body_count, times * loop_times(kernel));
+        add_work(arena, s, kernel->stages, kernel->stages_count, times);
+        if (kernel->stages_count)
+            continue;
         const char *name = kernel->nodes_count ? kernel->nodes[0]->name : NULL;
         Work work = kernel_products(kernel);
         double products = times * (work.row + work.fixed) / 2;
         s->multiply_adds += products;
         if (name && products > 0)
             row_of(arena, s, name)->multiply_adds += products;
-        if (kernel->body_count)
-            add_work(arena, s, kernel->body, kernel->body_count, times * loop_times(kernel));
     }
 }
 

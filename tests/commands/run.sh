@@ -94,6 +94,9 @@ adds=$((8 * 8 * 9 * 4 + 3 * 3 * 9 * 4 * 3 + 27 * 2))
 check "multiply-adds are the products'" grep -q "\"multiply_adds\":$adds,\"inference\"" out
 exits "summary as a table" 0 "$netcc" summary "$conv"
 check "a row of it" grep -qE '^conv2d .*\[n, 8, 8, 4\] +40 +2304$' out
+exits "summary of layers in bands of lines" 0 "$netcc" summary "$root/tests/golden/bands.yaml"
+check "the first of them" grep -qE '^conv2d .* 19267584$' out
+check "and the last" grep -qE '^conv2d_1 .* 7225344$' out
 
 # ---- what is prepared from the weights --------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the passes make of the specs here, as text: NAME.simplify and NAME.plan are `netcc dump --after`
-# that pass, mlp.emit is the emitted C behind the vocabulary. `./run.sh --accept` writes them anew; read
+# that pass, NAME.emit is the emitted C behind the vocabulary. `./run.sh --accept` writes them anew; read
 # the difference before you commit it. NETCC names the program to test.
 cd "$(dirname "$0")" || exit 2
 netcc=${NETCC:-../../build/netcc}
@@ -36,5 +36,6 @@ for spec in *.yaml; do
     check "${spec%.yaml}" plan cat
 done
 check mlp emit behind_vocabulary
+check bands emit behind_vocabulary
 echo "golden: $passed passed, $failed failed"
 [ $failed -eq 0 ]
