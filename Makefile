@@ -265,8 +265,8 @@ fuzz:
 	@B=build/fuzz SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 
 # Beside PyTorch and ONNX Runtime; bench/README.md tells about ROWS, ROUNDS and SECONDS.
-ROUNDS  ?= 3
-SECONDS ?= 2
+ROUNDS  ?= 12
+SECONDS ?= 0.3
 
 bench: all
 	@PYTHONDONTWRITEBYTECODE=1 python3 bench/run.py --rows '$(ROWS)' --rounds $(ROUNDS) \

@@ -1,4 +1,4 @@
-/* kann's side of `make bench`: one JSON line on stdout.
+/* kann's side of `make bench`: one JSON line on stdout, behind one that says when it is warm.
  *
  * usage: kann_peer BATCH THREADS SECONDS
  *
@@ -13,7 +13,7 @@
 enum { INPUTS = 784, HIDDEN = 128, CLASSES = 10, MOST_STEPS = 1 << 20 };
 
 static const float dropout = 0.2f, rate = 0.001f, decay = 0.9f;
-static const double warm_up = 0.2; /* part of the time, before it counts */
+static const double warm_up = 0.3; /* seconds, before it counts */
 
 static double now(void)
 {
@@ -37,6 +37,12 @@ static void random_batch(float *x, float *y, int batch)
         y[i * CLASSES + i % CLASSES] = 1;
 }
 
+static void step(kann_t *model, float *squares)
+{
+    kann_cost(model, 0, 1);
+    kann_RMSprop(kann_size_var(model), rate, NULL, decay, model->g, model->x, squares);
+}
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -52,10 +58,9 @@ int main(int argc, char **argv)
         return 2;
     }
     kann_t *model = network();
-    int variables = kann_size_var(model);
     float *x = calloc((size_t)batch * INPUTS, sizeof *x);
     float *y = calloc((size_t)batch * CLASSES, sizeof *y);
-    float *squares = calloc((size_t)variables, sizeof *squares);
+    float *squares = calloc((size_t)kann_size_var(model), sizeof *squares);
     double *times = calloc(MOST_STEPS, sizeof *times);
     if (!x || !y || !squares || !times)
         return 1;
@@ -66,16 +71,18 @@ int main(int argc, char **argv)
     kann_switch(model, 1);
     kann_feed_bind(model, KANN_F_IN, 0, &x);
     kann_feed_bind(model, KANN_F_TRUTH, 0, &y);
+    for (double start = now(); now() < start + warm_up;)
+        step(model, squares);
+    puts("{\"warm\": true}");
+    fflush(stdout);
     int steps = 0;
     for (double start = now(), begin = start; begin < start + seconds && steps < MOST_STEPS;) {
-        kann_cost(model, 0, 1);
-        kann_RMSprop(variables, rate, NULL, decay, model->g, model->x, squares);
+        step(model, squares);
         double end = now();
-        if (begin >= start + warm_up * seconds)
-            times[steps++] = end - begin;
+        times[steps++] = end - begin;
         begin = end;
     }
     qsort(times, (size_t)steps, sizeof *times, ascending);
     printf("{\"ms\": %.6f, \"steps\": %d}\n", 1e3 * times[steps / 2], steps);
-    return steps > 0 ? 0 : 1;
+    return 0;
 }

@@ -1,4 +1,4 @@
-// ONNX Runtime's side of `make bench`: one JSON line on stdout.
+// ONNX Runtime's side of `make bench`: one JSON line on stdout, behind one that says when it is warm.
 //
 // usage: onnx_peer.js version
 //        onnx_peer.js predict FILE THREADS SECONDS DIMENSION...
@@ -8,13 +8,14 @@
 'use strict';
 const ort = require('onnxruntime-node');
 
-const warmUp = 0.2; // part of the time, before it counts
+const warmUp = 0.3; // seconds, before it counts
 const leastCalls = 3;
 
 async function medianMs(call, seconds) {
   const now = () => performance.now() / 1e3;
   let start = now();
-  for (let calls = 0; calls < leastCalls || now() - start < warmUp * seconds; calls++) await call();
+  for (let calls = 0; calls < leastCalls || now() - start < warmUp; calls++) await call();
+  console.log(JSON.stringify({warm: true}));
   const times = [];
   start = now();
   while (times.length < leastCalls || now() - start < seconds) {
@@ -36,7 +37,7 @@ async function predict(file, threads, seconds, ...dimensions) {
   const shape = dimensions.map(Number);
   const cells = Float32Array.from({length: shape.reduce((a, b) => a * b)}, Math.random);
   const feed = {x: new ort.Tensor('float32', cells, shape)};
-  return {all: await medianMs(() => session.run(feed), Number(seconds))};
+  return {ms: await medianMs(() => session.run(feed), Number(seconds))};
 }
 
 async function main([command, ...words]) {

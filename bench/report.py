@@ -250,8 +250,9 @@ def head(m, all_):
     isa = next((f.bench()["isa"] for f in all_ if f.bench()), "unknown")
     return f"""# Results of `make bench`
 
-{m['date']}{'' if m['whole'] else ', selected rows'}. Medians of {m['rounds']} alternating runs of \
-{m['seconds']:g} s, {m.get('minutes', 0):.0f} minutes in all; load average {m['load']:.2f} at the start.
+{m['date']}{'' if m['whole'] else ', selected rows'}. Medians of the calls in {m['rounds']} alternating \
+slices of {m['seconds']:g} s, in fewer and longer ones where a call takes long; \
+{m.get('minutes', 0):.0f} minutes in all; load average {m['load']:.2f} at the start.
 
 - {box['cpu']}, {box['cores']} cores, {box['memory']}{box['guest']}; {isa}
 - peak of one core as netcc measures it: {peak_text(peaks(m['rows']))}

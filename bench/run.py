@@ -1,15 +1,21 @@
 """netcc beside PyTorch and ONNX Runtime, alternately; `make bench` runs it, bench/README.md tells how."""
 import argparse
+import contextlib
 import datetime
 import glob
 import json
+import math
 import os
+import select
 import shutil
+import signal
 import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
+from collections import namedtuple
 
 import report
 import rows
@@ -19,9 +25,11 @@ ROOT = os.path.dirname(HERE)
 WORK = os.path.join(ROOT, "build", "bench")
 NETCC = os.path.join(ROOT, "build", "netcc")
 PYTHON = "/usr/bin/python3"  # Debian's, which python3-torch belongs to
-TRIAL = 0.25  # part of the time for finding a peer's best setting
+TRIAL = 0.15  # part of a contender's time for the trial of each of its settings
+LEAST_CALLS, LEAST_ROUNDS = 5, 3  # calls of a slice; slices, where the calls are long
 CORES = {1: "0", 2: "0,1"}
 STARTS = 21  # one-step runs
+FOREVER = 1e6  # seconds
 
 
 class Failure(Exception):
@@ -44,39 +52,103 @@ def on_cores(words, threads):
     return ["taskset", "-c", CORES[threads], *words] if shutil.which("taskset") else words
 
 
+class Process:
+    """A command on its cores, which can be stopped and go on; none is left behind by `with`."""
+
+    def __init__(self, words, threads, **more):
+        self.words, self.written = on_cores(words, threads), b""
+        self.first = self.seconds = None  # from its start to its first output, and to its end
+        self.peak_kb = None
+        self.errors = tempfile.TemporaryFile()
+        self.begin = time.perf_counter()
+        self.popen = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0,
+                                      cwd=ROOT, env=environment(**more))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.popen.kill()
+        self.popen.wait()
+        self.popen.stdout.close()
+        self.errors.close()
+
+    def run(self, seconds=FOREVER, to_output=False):
+        """Lets it go on for so long, or to its next output; whether it has ended, else it is stopped."""
+        if self.popen.returncode is not None:
+            return True
+        os.kill(self.popen.pid, signal.SIGCONT)
+        until = time.perf_counter() + seconds
+        while select.select([self.popen.stdout], [], [], max(0, until - time.perf_counter()))[0]:
+            more = os.read(self.popen.stdout.fileno(), 1 << 16)
+            self.first = self.first or time.perf_counter() - self.begin
+            self.written += more
+            if not more:
+                self.end()
+                return True
+            if to_output:
+                break
+        os.kill(self.popen.pid, signal.SIGSTOP)
+        return False
+
+    def end(self):
+        _, status, usage = os.wait4(self.popen.pid, 0)
+        self.popen.returncode = os.waitstatus_to_exitcode(status)
+        self.seconds, self.peak_kb = time.perf_counter() - self.begin, usage.ru_maxrss
+
+    def output(self):
+        if self.popen.returncode:
+            self.errors.seek(0)
+            last = self.errors.read().decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+            self.fail(f"{last[0]} (exit {self.popen.returncode})")
+        return self.written.decode()
+
+    def answer(self):
+        """What it says on its last line, in JSON"""
+        output = self.output()
+        try:
+            return json.loads(output.strip().splitlines()[-1])
+        except (IndexError, ValueError):
+            return self.fail(f"no JSON in '{output[-80:]}'")
+
+    def fail(self, why):
+        raise Failure(f"{' '.join(self.words)}: {why}".replace(ROOT + "/", ""))
+
+
 def launch(words, threads, **more):
-    """The output of a command on its cores, its seconds and its peak memory in kB."""
-    words = on_cores(words, threads)
-    begin = time.perf_counter()
-    with open(os.path.join(WORK, "errors.txt"), "w+", encoding="utf-8") as errors:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT,
-                                   env=environment(**more))
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - begin
-        errors.seek(0)
-        if process.returncode:
-            last = errors.read().strip().splitlines()[-1:] or ["no message"]
-            text = f"{' '.join(words)}: {last[0]} (exit {process.returncode})"
-            raise Failure(text.replace(ROOT + "/", ""))
-    return output, seconds, usage.ru_maxrss
+    """The process of a command that has done its work."""
+    with Process(words, threads, **more) as process:
+        process.run()
+        process.output()
+        return process
 
 
 def answer(words, threads, **more):
-    """What a command says on its last line, in JSON"""
-    output = launch(words, threads, **more)[0]
-    try:
-        return json.loads(output.strip().splitlines()[-1])
-    except (IndexError, ValueError):
-        raise Failure(f"{' '.join(words)}: no JSON in '{output[-80:]}'".replace(ROOT + "/", "")) from None
+    return launch(words, threads, **more).answer()
 
 
-# ---- contenders: each gives milliseconds of a call ------------------------------------------------
+# ---- contenders -----------------------------------------------------------------------------------
 
 
-class Netcc:
+class Contender:
+    """Gives the command that measures a row, and reads from its answer the milliseconds of a call."""
+
+    def settings(self, _row):
+        """Those to choose from: a name and what `command` is told"""
+        return {"": ()}
+
+    def start(self, _ms):
+        """The most seconds until it is warm: peers say it, by their first line"""
+        return FOREVER
+
+    def milliseconds(self, found):
+        return found["ms"]
+
+
+class Netcc(Contender):
     """By one of its backends"""
+
+    STARTING = 0.3  # seconds; it says nothing when it is warm
 
     def __init__(self, backend):
         self.name = backend
@@ -84,20 +156,23 @@ class Netcc:
     def runs(self, row):
         return self.name == "cc" or row.kind == "train"
 
-    def measure(self, row, threads, seconds):
+    def start(self, ms):
+        return self.STARTING + ms / 1e3
+
+    def command(self, row, threads, seconds):
         spec = os.path.join("bench", "specs", row.network + ".yaml")
-        found = answer([NETCC, "bench", spec, "--" + row.kind, "--batch", str(row.batch), "--threads",
-                        str(threads), "--backend", self.name, "--seconds", str(max(1, round(seconds))),
-                        "--json"], threads)
-        return found["latency_ms"], found
+        return [NETCC, "bench", spec, "--" + row.kind, "--batch", str(row.batch), "--threads", str(threads),
+                "--backend", self.name, "--seconds", str(math.ceil(seconds)), "--json"], {}
+
+    def milliseconds(self, found):
+        return found["latency_ms"]
 
 
-class Torch:
+class Torch(Contender):
     name = "PyTorch"
     forms = {"train": ["foreach", "plain"], "predict": ["frozen", "optimized"]}
 
     def __init__(self):
-        self.best = {}  # (row, threads): (form, instruction set of its kernels)
         folders = [os.environ.get("OPENBLAS_OPENMP", ""), *glob.glob("/usr/lib/*/openblas-openmp")]
         self.blas = next((f for f in folders if f and os.path.isdir(f)), None)
         self.version = answer(self.script("version"), 1)["version"]
@@ -109,33 +184,23 @@ class Torch:
     def runs(self, row):
         return True
 
-    def settings(self, isa):
+    def variables(self, isa=""):
         more = {"ATEN_CPU_CAPABILITY": isa} if isa else {}
         if self.blas:
             more["LD_LIBRARY_PATH"] = self.blas
         return more
 
-    def call(self, row, threads, seconds, forms, isa):
-        words = self.script(row.kind, row.network, row.batch, threads, seconds, *forms)
-        return answer(words, threads, **self.settings(isa))
+    def settings(self, row):
+        """Its forms, with its own choice of instructions or AVX-512"""
+        isas = ["", "avx512"] if "avx512f" in report.cpu_flags() else [""]
+        return {f"{form}, {isa}" if isa else form: (form, isa)
+                for form in self.forms[row.kind] for isa in isas}
 
-    def find_best(self, row, threads, seconds):
-        """The quickest of its forms, with its own choice of instructions or AVX-512."""
-        tried = {}
-        for isa in ["", "avx512"] if "avx512f" in report.cpu_flags() else [""]:
-            for form, ms in self.call(row, threads, TRIAL * seconds, self.forms[row.kind], isa).items():
-                tried[form, isa] = ms
-        self.best[row, threads] = min(tried, key=tried.get)
-
-    def measure(self, row, threads, seconds):
-        if (row, threads) not in self.best:
-            self.find_best(row, threads, seconds)
-        form, isa = self.best[row, threads]
-        ms = self.call(row, threads, seconds, [form], isa)[form]
-        return ms, {"form": f"{form}, {isa}" if isa else form}
+    def command(self, row, threads, seconds, form, isa):
+        return self.script(row.kind, row.network, row.batch, threads, seconds, form), self.variables(isa)
 
 
-class Onnx:
+class Onnx(Contender):
     name = "ONNX Runtime"
 
     def __init__(self):
@@ -148,7 +213,7 @@ class Onnx:
     def runs(self, row):
         return row.kind == "predict"
 
-    def measure(self, row, threads, seconds):
+    def command(self, row, threads, seconds):
         path = os.path.join(WORK, f"{row.network}_{row.batch}.onnx")
         shape = path + ".json"
         if not os.path.exists(shape):
@@ -157,10 +222,10 @@ class Onnx:
                 json.dump(made["shape"], f)
         with open(shape, encoding="utf-8") as f:
             dimensions = json.load(f)
-        return answer(self.script("predict", path, threads, seconds, *dimensions), threads)["all"], {}
+        return self.script("predict", path, threads, seconds, *dimensions), {}
 
 
-class Kann:
+class Kann(Contender):
     """The C library kann, compiled from the folder that KANN names, its products by OpenBLAS"""
 
     name = "kann"
@@ -175,7 +240,6 @@ class Kann:
         except Failure:
             self.version, self.blas = header + " without OpenBLAS", False
             self.programs = self.compile_all([], [])
-        self.best = {}  # threads: (flags, OpenBLAS's choice of processor)
 
     def compile_all(self, defines, libraries):
         sources = [os.path.join(HERE, "kann_peer.c"),
@@ -190,19 +254,14 @@ class Kann:
     def runs(self, row):
         return (row.kind, row.network) == ("train", "mlp128")
 
-    def call(self, row, threads, seconds, flags, core):
-        more = {"OPENBLAS_NUM_THREADS": "1", **({"OPENBLAS_CORETYPE": core} if core else {})}
-        return answer([self.programs[flags], str(row.batch), str(threads), str(seconds)], threads,
-                      **more)["ms"]
+    def settings(self, _row):
+        """Its flags, with OpenBLAS's own choice of processor or AVX-512"""
+        cores = ["", "SkylakeX"] if self.blas and "avx512f" in report.cpu_flags() else [""]
+        return {f"{flags} {core}".strip(): (flags, core) for flags in self.flags for core in cores}
 
-    def measure(self, row, threads, seconds):
-        if threads not in self.best:
-            cores = ["", "SkylakeX"] if self.blas and "avx512f" in report.cpu_flags() else [""]
-            tried = {(flags, core): self.call(row, threads, TRIAL * seconds, flags, core)
-                     for flags in self.flags for core in cores}
-            self.best[threads] = min(tried, key=tried.get)
-        flags, core = self.best[threads]
-        return self.call(row, threads, seconds, flags, core), {"form": f"{flags} {core}".strip()}
+    def command(self, row, threads, seconds, flags, core):
+        more = {"OPENBLAS_NUM_THREADS": "1", **({"OPENBLAS_CORETYPE": core} if core else {})}
+        return [self.programs[flags], str(row.batch), str(threads), str(seconds)], more
 
 
 def peers():
@@ -233,31 +292,82 @@ def peers():
 # ---- a row --------------------------------------------------------------------------------------
 
 
-def middle(runs):
-    """The run whose time is the median; of an even number the slower of two."""
-    return sorted(runs, key=lambda run: run["ms"])[len(runs) // 2]
+@contextlib.contextmanager
+def noted(failures, contender, threads):
+    try:
+        yield
+    except Failure as why:
+        failures.append((contender.name, threads, str(why)))
+        print(f"bench: {why}", file=sys.stderr)
+
+
+# A contender by its quickest setting: how long it took to get warm, and all that it said
+Trial = namedtuple("Trial", "ms start contender form setting found")
+
+
+def try_out(contender, row, threads, seconds):
+    trials = []
+    for form, setting in contender.settings(row).items():
+        words, more = contender.command(row, threads, seconds, *setting)
+        process = launch(words, threads, **more)
+        found = process.answer()
+        ms = contender.milliseconds(found)
+        start = min(contender.start(ms), process.first)
+        trials.append(Trial(ms, start, contender, form, setting, found))
+    return min(trials, key=lambda trial: trial.ms)
+
+
+def plan(trials, rounds, seconds):
+    """The slice of each, which holds several calls, and how many; fewer, but enough, where it is long."""
+    slices = [max(seconds, LEAST_CALLS * trial.ms / 1e3) for trial in trials]
+    fitting = round(rounds * seconds * len(slices) / sum(slices))
+    return slices, min(rounds, max(LEAST_ROUNDS, fitting))
+
+
+def warmed_up(stack, row, threads, trials, seconds):
+    """A stopped process of each, which measures for so long from when the last of them is warm."""
+    processes = []
+    for i, trial in enumerate(trials):
+        later = sum(other.start for other in trials[i + 1:])
+        words, more = trial.contender.command(row, threads, seconds + later, *trial.setting)
+        processes.append(stack.enter_context(Process(words, threads, **more)))
+        processes[-1].run(trial.contender.start(trial.ms), to_output=True)
+    return processes
+
+
+def alternate(processes, slices):
+    """One at a time, until each has ended by itself: the clocks of the others go on."""
+    live = list(zip(processes, slices))
+    while live:
+        live = [(process, slice_) for process, slice_ in live if not process.run(slice_)]
+
+
+def measure(row, threads, contenders, rounds, seconds, failures):
+    trials, results = [], []
+    for contender in contenders:
+        with noted(failures, contender, threads):
+            trials.append(try_out(contender, row, threads, TRIAL * rounds * seconds))
+    if not trials:
+        return []
+    slices, rounds = plan(trials, rounds, seconds)
+    with contextlib.ExitStack() as stack:
+        processes = warmed_up(stack, row, threads, trials, rounds * sum(slices))
+        alternate(processes, slices)
+        for process, trial in zip(processes, trials):
+            with noted(failures, trial.contender, threads):
+                ms = trial.contender.milliseconds(process.answer())
+                results.append({"by": trial.contender.name, "threads": threads, "form": trial.form,
+                                **trial.found, "ms": ms})
+    return results
 
 
 def measure_row(row, contenders, rounds, seconds):
-    """Everyone once a round, on one thread and then on two; medians."""
-    threads = [1, 2] if rows.scales(row) and os.cpu_count() > 1 else [1]
-    runs, failures = {}, []
-    for _ in range(rounds):
-        for count in threads:
-            for contender in contenders:
-                key = contender.name, count
-                if not contender.runs(row) or key in {f[:2] for f in failures}:
-                    continue
-                try:
-                    ms, more = contender.measure(row, count, seconds)
-                    runs.setdefault(key, []).append({"ms": ms, **more})
-                except Failure as why:
-                    failures.append((*key, str(why)))
-                    print(f"bench: {why}", file=sys.stderr)
-    results = [{"by": by, "threads": count, **middle(list_), "all_ms": [run["ms"] for run in list_]}
-               for (by, count), list_ in runs.items() if (by, count) not in {f[:2] for f in failures}]
-    for result in results:
-        result["ms"] = statistics.median(result["all_ms"])
+    """Everyone, on one thread and then on two. What netcc says of its kernels is of its trial: no stop
+    falls into them there."""
+    results, failures = [], []
+    for threads in [1, 2] if rows.scales(row) and os.cpu_count() > 1 else [1]:
+        running = [c for c in contenders if c.runs(row)]
+        results += measure(row, threads, running, rounds, seconds, failures)
     return {"row": row._asdict(), "results": results, "failures": failures}
 
 
@@ -294,32 +404,20 @@ def epoch_rate(output):
     return statistics.median(rates[1:])
 
 
-def first_line(words):
-    """Milliseconds from a command's start to its first line of output"""
-    begin = time.perf_counter()
-    with subprocess.Popen(on_cores(words, 1), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          cwd=ROOT, env=environment()) as process:
-        line = process.stdout.readline()
-        seconds = time.perf_counter() - begin
-        process.stdout.read()
-    if process.returncode or not line:
-        raise Failure(f"{' '.join(words)}: no line".replace(ROOT + "/", ""))
-    return 1e3 * seconds
-
-
 def measure_start(contenders):
     spec, size = write_samples()
     one_step = train_words(spec, "--steps", "1", "--json")
     launch(one_step, 1)
-    first = [first_line(one_step) for _ in range(STARTS)]
-    run = [1e3 * launch(one_step, 1)[1] for _ in range(STARTS)]
-    output, _, peak = launch(train_words(spec, "--json", "--set", "train.epochs=4"), 1)
-    start = {"first_step_ms": statistics.median(first), "run_ms": statistics.median(run),
-             "training_kb": peak, "data_kb": size / 1024, "epoch_rate": epoch_rate(output)}
+    runs = [launch(one_step, 1) for _ in range(STARTS)]
+    training = launch(train_words(spec, "--json", "--set", "train.epochs=4"), 1)
+    start = {"first_step_ms": 1e3 * statistics.median(run.first for run in runs),
+             "run_ms": 1e3 * statistics.median(run.seconds for run in runs),
+             "training_kb": training.peak_kb, "data_kb": size / 1024,
+             "epoch_rate": epoch_rate(training.output())}
     if any(c.name == "PyTorch" for c in contenders):
-        runs = [launch(Torch.script("step", "mlp128", 128), 1)[1:] for _ in range(3)]
-        start["torch_ms"] = 1e3 * statistics.median(run[0] for run in runs)
-        start["torch_kb"] = statistics.median(run[1] for run in runs)
+        runs = [launch(Torch.script("step", "mlp128", 128), 1) for _ in range(3)]
+        start["torch_ms"] = 1e3 * statistics.median(run.seconds for run in runs)
+        start["torch_kb"] = statistics.median(run.peak_kb for run in runs)
     return start
 
 
@@ -350,8 +448,8 @@ def compiler_words():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="", help="which, such as 'kcnn train:vgg start' (all)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each, alternating (3)")
-    parser.add_argument("--seconds", type=float, default=2, help="of each run (2)")
+    parser.add_argument("--rounds", type=int, default=12, help="slices of each, alternating (12)")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each slice (0.3)")
     args = parser.parse_args()
     if args.rounds < 1 or args.seconds <= 0:
         parser.error("--rounds and --seconds are greater than 0")
@@ -401,6 +499,8 @@ def main():
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

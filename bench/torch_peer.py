@@ -1,15 +1,15 @@
-"""PyTorch's side of `make bench`: one JSON line on stdout.
+"""PyTorch's side of `make bench`: one JSON line on stdout, behind one that says when it is warm.
 
 usage: torch_peer.py version
-       torch_peer.py train   NETWORK BATCH THREADS SECONDS FORM...
-       torch_peer.py predict NETWORK BATCH THREADS SECONDS FORM...
+       torch_peer.py train   NETWORK BATCH THREADS SECONDS FORM
+       torch_peer.py predict NETWORK BATCH THREADS SECONDS FORM
        torch_peer.py step    NETWORK BATCH             one step of training, for its start and memory
        torch_peer.py head    NETWORK SAMPLES BATCH FORM   an epoch of a head on its frozen trunk
        torch_peer.py onnx    NETWORK BATCH FILE        the network for ONNX Runtime, the batch fixed
 
 Like `netcc bench`, every call works on the same batch of random samples in memory: milliseconds of a
-call, the median over SECONDS, for each FORM: `foreach` and `plain` are Adam's two in training,
-`frozen` and `optimized` (torch.jit.freeze and optimize_for_inference) those of prediction.
+call, the median over SECONDS. FORM: `foreach` and `plain` are Adam's two in training, `frozen` and
+`optimized` (torch.jit.freeze and optimize_for_inference) those of prediction.
 """
 import json
 import statistics
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from networks import SHAPES, build, dense
 
-WARM_UP = 0.2  # part of the time, before it counts
+WARM_UP = 0.3  # seconds, before it counts
 LEAST_CALLS = 3
 
 
@@ -83,9 +83,10 @@ def head_epoch(name, samples, batch, form):
 
 def median_ms(call, seconds):
     start, calls = time.perf_counter(), 0
-    while calls < LEAST_CALLS or time.perf_counter() - start < WARM_UP * seconds:
+    while calls < LEAST_CALLS or time.perf_counter() - start < WARM_UP:
         call()
         calls += 1
+    print(json.dumps({"warm": True}), flush=True)
     times, start = [], time.perf_counter()
     while len(times) < LEAST_CALLS or time.perf_counter() - start < seconds:
         begin = time.perf_counter()
@@ -94,9 +95,9 @@ def median_ms(call, seconds):
     return 1e3 * statistics.median(times)
 
 
-def measure(make, name, batch, threads, seconds, *forms):
+def measure(make, name, batch, threads, seconds, form):
     torch.set_num_threads(int(threads))
-    return {form: median_ms(make(name, int(batch), form), float(seconds)) for form in forms}
+    return {"ms": median_ms(make(name, int(batch), form), float(seconds))}
 
 
 def one_step(name, batch):

@@ -27,8 +27,9 @@ def path(*names):
 
 def timed(words, threads=1):
     """Seconds and peak megabytes of a command, medians."""
-    runs = [launch(words, threads)[1:] for _ in range(RUNS)]
-    return statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs) * 1024 / 1e6
+    runs = [launch(words, threads) for _ in range(RUNS)]
+    return (statistics.median(run.seconds for run in runs),
+            statistics.median(run.peak_kb for run in runs) * 1024 / 1e6)
 
 
 # ---- pictures -------------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ def measure_head(pictures):
              "--set", f"train.batch_size={BATCH}", "--set", f"train.epochs={EPOCHS}"]
     cold = path("cache")  # what a first run has: the C compiler works beside it
     shutil.rmtree(cold, ignore_errors=True)
-    events = [json.loads(line) for line in launch(words, 1, NETCC_CACHE=cold)[0].splitlines()]
+    events = [json.loads(line) for line in launch(words, 1, NETCC_CACHE=cold).output().splitlines()]
     trunk = next(e["seconds"] for e in events if e["event"] == "features")
     epochs = [e["seconds"] for e in events if e["event"] == "epoch"]
     return {"pictures": pictures, "trunk": trunk, "epochs": epochs, "torch": torch_epoch(pictures)}
@@ -115,7 +116,7 @@ def torch_epoch(pictures):
     torch = Torch()
 
     def epoch(count, form):
-        return answer(torch.script("head", "resnet50", count, BATCH, form), 1, **torch.settings(""))
+        return answer(torch.script("head", "resnet50", count, BATCH, form), 1, **torch.variables())
 
     trials = [epoch(BATCH, form) for form in torch.forms["predict"]]
     return epoch(pictures, min(trials, key=lambda found: found["seconds"])["form"])
@@ -124,13 +125,13 @@ def torch_epoch(pictures):
 def measure_executable():
     make_network()
     spec, weights, exe = path("net", "spec.yaml"), path("net", "weights.safetensors"), path("exe")
-    _, build_seconds, build_kb = launch([NETCC, "build", spec, "--weights", weights, "-o", exe], 1)
+    build = launch([NETCC, "build", spec, "--weights", weights, "-o", exe], 1)
     npy(path("row.npy"))
     words = [exe, "predict", "--input", path("row.npy"), "--output", path("out.npy"), "--threads"]
     seconds, megabytes = timed([*words, "1"])
     on_two, _ = timed([*words, "2"], 2)
     inside = answer([exe, "bench", "--threads", "1", "--json"], 1)
-    return {"build": build_seconds, "build_mb": build_kb * 1024 / 1e6, "seconds": seconds,
+    return {"build": build.seconds, "build_mb": build.peak_kb * 1024 / 1e6, "seconds": seconds,
             "on_two": on_two, "megabytes": megabytes, "weights": os.path.getsize(weights) / 1e6,
             "network": inside["latency_ms"] / 1e3}
 
