@@ -1,11 +1,14 @@
 /* Block lowering: every member one call of a block function over a run of cells.
  *
+ * A member that only the next one reads is computed with it, where there is a function for both.
  * Temporaries are arrays that are reused after their last reader. A member that is stored is
  * computed in its place, unless that memory holds an operand someone still needs. Numbers that are
  * the same everywhere are filled into a block once. Row values are arrays of one element. */
 #include "express.h"
 
 #include <string.h>
+
+#include "native.h"
 
 enum { MAX_TEMPS = 64 };
 
@@ -161,7 +164,7 @@ static void release_operands(Block *b, const Value *v)
 {
     for (int k = 0; k < v->node->inputs; k++) {
         Value *in = member_value(b->x, v->node->in[k]);
-        if (in && in->temp >= 0 && in->last_use == b->position) {
+        if (in && in->temp >= 0 && in->last_use <= b->position) {
             b->busy[in->temp] = false;
             in->temp = -1;
         }
@@ -212,6 +215,53 @@ static void add_to_sums(Block *b, Value *v)
     release_spread(b, used);
 }
 
+static void choose_place(Block *b, Value *v)
+{
+    int store = home(b, v->node);
+    if (store >= 0) {
+        v->text = arena_printf(b->x->arena, "%s_r + e", b->x->store_names[store]);
+    } else {
+        v->temp = take_temp(b);
+        v->text = temp_name(b, v->temp);
+    }
+}
+
+static bool is_cell_call(const Value *v, int inputs)
+{
+    const Op *op = op_of(v->node);
+    return v->node->inputs == inputs && !v->row && !op->tile_sums && !op->reducer &&
+           !plays(v->node, ROLE_RANDOM);
+}
+
+/* The function that computes a member and the next one, which alone reads it, or NULL. */
+static const char *pair_function(const Block *b, int first)
+{
+    const Express *x = b->x;
+    const Value *v = &x->values[first], *reader = v + 1;
+    if (first + 1 >= x->chain->members_count || v->uses != 1 || !is_cell_call(v, 2) ||
+        !is_cell_call(reader, 2) ||
+        (reader->node->in[0] != v->node && reader->node->in[1] != v->node))
+        return NULL;
+    const char *name =
+        arena_printf(x->arena, "nc_v_%s_%s%s", op_of(v->node)->name,
+                     reader->node->in[0] == v->node ? "" : "r", op_of(reader->node)->name);
+    return nc_native_has(name) ? name : NULL;
+}
+
+static void cell_pair(Block *b, const Value *v, Value *reader, const char *function)
+{
+    bool used[MAX_TEMPS] = {false};
+    const Node *other = reader->node->in[reader->node->in[0] == v->node];
+    const char *arg[3] = {operand(b, v->node->in[0], false, used),
+                          operand(b, v->node->in[1], false, used), operand(b, other, false, used)};
+    release_operands(b, v);
+    release_operands(b, reader);
+    release_spread(b, used);
+    choose_place(b, reader);
+    call(b, arena_printf(b->x->arena, "%s(%s, %s, %s, %s, len)", function, reader->text, arg[0],
+                         arg[1], arg[2]));
+}
+
 static void cell_member(Block *b, Value *v)
 {
     Express *x = b->x;
@@ -221,13 +271,7 @@ static void cell_member(Block *b, Value *v)
         arg[k] = operand(b, v->node->in[k], false, used);
     release_operands(b, v);
     release_spread(b, used);
-    int store = home(b, v->node);
-    if (store >= 0) {
-        v->text = arena_printf(x->arena, "%s_r + e", x->store_names[store]);
-    } else {
-        v->temp = take_temp(b);
-        v->text = temp_name(b, v->temp);
-    }
+    choose_place(b, v);
     if (plays(v->node, ROLE_RANDOM)) {
         call(b, uniform_call(x, v->node, v->text, "len"));
         return;
@@ -268,13 +312,17 @@ void express_block(Express *x)
     if (!x->in_tile)
         template_text(x->bind, "RUN", b.size);
     for (int i = 0; i < x->chain->members_count; i++) {
-        b.position = i;
-        if (op_of(x->values[i].node)->tile_sums)
+        const char *pair = pair_function(&b, i);
+        b.position = pair ? i + 1 : i;
+        if (pair)
+            cell_pair(&b, &x->values[i], &x->values[i + 1], pair);
+        else if (op_of(x->values[i].node)->tile_sums)
             add_to_sums(&b, &x->values[i]);
         else if (x->values[i].row)
             row_member(&b, &x->values[i]);
         else
             cell_member(&b, &x->values[i]);
+        i = b.position;
     }
     b.position = x->chain->members_count;
     remaining_stores(&b);

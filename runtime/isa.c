@@ -53,7 +53,20 @@ const struct nc_native *nc_native_select(void)
 #define ARGUMENTS_3 ARGUMENTS_2 ", const nc_real *c"
 #define PROTOTYPE(name, arity) "void nc_v_" #name "(nc_real *d, " ARGUMENTS_##arity ", long n);\n"
 
+#define PAIR_TYPE "typedef void nc_pair(nc_real *d, " ARGUMENTS_3 ", long n);\n"
+#define PAIR(first, second) "nc_pair nc_v_" #first "_" #second ";\n"
+
 const char *nc_native_prototypes(void)
 {
-    return NC_PRIMITIVES(PROTOTYPE);
+    return NC_PRIMITIVES(PROTOTYPE) PAIR_TYPE NC_PAIRS(PAIR);
+}
+
+int nc_native_has(const char *name)
+{
+    const struct nc_native *table = nc_native_select();
+    for (int i = 0; i < table->count; i++) {
+        if (strcmp(table->symbols[i].name, name) == 0)
+            return 1;
+    }
+    return 0;
 }

@@ -19,10 +19,30 @@
 #define BLOCK(name, arity) BLOCK_##arity(name)
 NC_PRIMITIVES(BLOCK)
 
+#define REVERSED(name)                                                                             \
+    static nc_real nc_r##name(nc_real a, nc_real b)                                                \
+    {                                                                                              \
+        return nc_##name(b, a);                                                                    \
+    }
+REVERSED(add)
+REVERSED(sub)
+REVERSED(mul)
+REVERSED(div)
+#define PAIR(first, second)                                                                        \
+    static void nc_v_##first##_##second(nc_real *d, const nc_real *a, const nc_real *b,            \
+                                        const nc_real *c, long n)                                  \
+    {                                                                                              \
+        NC_INDEPENDENT                                                                             \
+        for (long i = 0; i < n; i++)                                                               \
+            d[i] = nc_##second(nc_##first(a[i], b[i]), c[i]);                                      \
+    }
+NC_PAIRS(PAIR)
+
 #define FUNCTION(name) (void (*)(void)) name
 #define PRIMITIVE(name, arity) {"nc_v_" #name, FUNCTION(nc_v_##name)},
+#define PAIR_SYMBOL(first, second) {"nc_v_" #first "_" #second, FUNCTION(nc_v_##first##_##second)},
 static const struct nc_native_symbol symbols[] = {
-    NC_PRIMITIVES(PRIMITIVE){"nc_v_fill", FUNCTION(nc_v_fill)},
+    NC_PRIMITIVES(PRIMITIVE) NC_PAIRS(PAIR_SYMBOL){"nc_v_fill", FUNCTION(nc_v_fill)},
     {"nc_v_iota", FUNCTION(nc_v_iota)},
     {"nc_v_copy", FUNCTION(nc_v_copy)},
     {"nc_v_accumulate", FUNCTION(nc_v_accumulate)},

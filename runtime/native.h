@@ -15,6 +15,14 @@ struct nc_native {
     const struct nc_native_symbol *symbols;
 };
 
+/* Two primitives in one call, nc_v_FIRST_SECOND(d, a, b, c, n): d[i] = SECOND(FIRST(a[i], b[i]), c[i]); those
+ * with an r take it as their right operand. */
+#define NC_PAIRS(X) NC_PAIRS_OF(X, add) NC_PAIRS_OF(X, sub) NC_PAIRS_OF(X, mul) NC_PAIRS_OF(X, div)
+#define NC_PAIRS_OF(X, first)                                                                      \
+    X(first, add)                                                                                  \
+    X(first, radd) X(first, sub) X(first, rsub) X(first, mul) X(first, rmul) X(first, div)         \
+        X(first, rdiv)
+
 /* The function as tcc_add_symbol takes it. */
 const void *nc_native_address(const struct nc_native_symbol *symbol);
 
@@ -31,7 +39,10 @@ const struct nc_native *nc_native_select(void);
 const struct nc_native *nc_native_find(const char *name);
 int nc_isa_valid(const char *name);
 
-/* C text: a prototype for the block function of every primitive. vocab.h declares the rest. */
+/* Has every table a function of that name? */
+int nc_native_has(const char *name);
+
+/* C text: a prototype for the block function of every primitive and pair. vocab.h declares the rest. */
 const char *nc_native_prototypes(void);
 
 #endif
