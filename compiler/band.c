@@ -4,8 +4,8 @@
  * others compute, through windows or cell by cell: convolutions, depthwise ones, pooling, and the element-wise
  * chains on them. Where their tensors would not stay in a cache, such a run becomes one kernel of the template
  * `bands`, whose stages compute the lines that a band of the last result needs. What only the run touches is kept
- * as a ring of lines. Keeps: every value; the stages are the kernels that would have run over whole images.
- * Decides from shapes alone. */
+ * as a ring of lines. Small work on weights goes before a run. Keeps: every value; the stages are the kernels that
+ * would have run over whole images. Decides from shapes alone. */
 #include <string.h>
 
 #include "chain.h"
@@ -16,6 +16,7 @@ enum {
     CACHE = 320 * 1024,  /* bytes of rings, and of what is read for each band */
     WORTH = 2,           /* times as many bytes of tensors in rings make a run worth it */
     LONGEST = 8,         /* kernels of a run */
+    SMALL = 16 * 1024,   /* bytes */
     STRETCHES = 4,       /* that an image is cut into for threads, where there are few images */
     FEW = 4,             /* images */
     ALIGN = NC_ALIGN / 4 /* elements */
@@ -129,6 +130,44 @@ static void examine(Stage *stage, Kernel *kernel)
     stage->units = kernel->lines.panels * (pixels < width ? width / pixels : 1);
     if (stage->height % stage->granule)
         stage->granule = 0;
+}
+
+/* Is it little work on weights, such as a normalization's scale? */
+static bool is_small_map(const Kernel *kernel)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < kernel->in_count; i++) {
+        if (kernel->in[i].buffer->batched)
+            return false;
+    }
+    for (int i = 0; i < kernel->out_count; i++) {
+        const Buffer *out = kernel->out[i].buffer;
+        if (out->batched || out->kind != BUFFER_ARENA)
+            return false;
+        bytes += bytes_of(out);
+    }
+    return !kernel->body_count && bytes <= SMALL;
+}
+
+/* The order with such before the stages that it would part */
+static Kernel **small_maps_first(Arena *arena, const Entry *entry)
+{
+    int begin = 0;
+    Kernel **kernels = ARENA_ARRAY(arena, Kernel *, entry->kernels_count + 1);
+    for (int i = 0; i < entry->kernels_count; i++) {
+        Kernel *kernel = entry->kernels[i], **from = &kernels[begin];
+        kernels[i] = kernel;
+        Stage stage;
+        examine(&stage, kernel);
+        if (is_small_map(kernel)) {
+            memmove(from + 1, from, sizeof(Kernel *) * (size_t)(i - begin));
+            *from = kernel;
+            begin++;
+        } else if (!stage.granule) {
+            begin = i + 1;
+        }
+    }
+    return kernels;
 }
 
 /* ---- a run ------------------------------------------------------------------------------------- */
@@ -489,21 +528,24 @@ void band(Entry *entry, int64_t batch, int64_t cache)
     b.stages = ARENA_ARRAY(arena, Stage, count + 1);
     b.touches = ARENA_ARRAY(arena, int, b.buffers + 1);
     b.use = ARENA_ARRAY(arena, Use, b.buffers + 1);
+    Kernel **ordered = small_maps_first(arena, entry);
     for (int i = 0; i < count; i++) {
-        examine(&b.stages[i], entry->kernels[i]);
-        count_touches(b.touches, entry->kernels[i]);
+        examine(&b.stages[i], ordered[i]);
+        count_touches(b.touches, ordered[i]);
     }
     const int *ends = choose_runs(&b);
     Kernel **kernels = NULL;
     int kept = 0;
     for (int i = 0; i < count; i = ends[i]) {
-        Kernel *kernel = entry->kernels[i];
+        Kernel *kernel = ordered[i];
         if (ends[i] > i + 1) {
             gain_of(&b, i, ends[i]);
             kernel = run_kernel(&b);
         }
         ARENA_PUSH(arena, kernels, kept, kernel);
     }
+    if (kept == count)
+        return;
     entry->kernels = kernels;
     entry->kernels_count = kept;
 }

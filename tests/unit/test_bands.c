@@ -506,6 +506,24 @@ static int stages_of_chain(const char *text)
     return most;
 }
 
+/* There, each call computes the scales of its normalizations itself. */
+static void products_have_bands(void **state)
+{
+    const Network *network = &networks[0];
+    (void)state;
+    CompileOptions options = {.batch = FEW, .product = true, .uses = NC_PREDICTS};
+    options.band_cache = WITHOUT;
+    Loaded whole = load_text(network->text, options, BACKEND_TCC);
+    options.band_cache = network->cache;
+    Loaded l = load_text(network->text, options, BACKEND_TCC);
+    expect_runs(network, &l, &whole);
+    Result wanted = predict(&whole, FEW, NULL);
+    expect_same_on_threads(&l, &wanted, FEW, network->name);
+    free(wanted.bytes);
+    unload(&l);
+    unload(&whole);
+}
+
 static void random_chains_keep_bits(void **state)
 {
     (void)state;
@@ -526,7 +544,7 @@ int main(void)
         cmocka_unit_test(few_images_keep_bits),     cmocka_unit_test(many_images_keep_bits),
         cmocka_unit_test(compiled_bands_keep_bits), cmocka_unit_test(slices_keep_bits),
         cmocka_unit_test(training_goes_as_without), cmocka_unit_test(frozen_layers_have_bands),
-        cmocka_unit_test(random_chains_keep_bits),
+        cmocka_unit_test(products_have_bands),      cmocka_unit_test(random_chains_keep_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
