@@ -11,7 +11,8 @@ NC_INLINE long nc_ahead(long ldb, long k)
  * need fewer instructions for their addresses, and so many k at a time. */
 enum { NC_ANY, NC_BESIDE_ROW, NC_BESIDE_K, NC_AT_ONCE = 4 };
 
-/* A line of k, some at a time. `kept`: strides are in registers, lest they are computed anew. */
+/* A line of k, some at a time; a panel is fetched ahead of its use. Each `group` of rows has a pointer: with
+ * three, their strides are scales of one register. `kept`: out of line, where strides stay in registers. */
 NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, const long a_k,
                             const nc_real *b, const long ldb, const long K, const int rows,
                             const int vectors, const int beside, const int kept)
@@ -67,8 +68,7 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
  * fixed order, so that its bits depend on neither tile shape nor instruction set. K is summed in
  * three nested loops: cells (`wide`) of lines (`high`) of k. The chain starts from 0, or from c if
  * `add`. `rows` and `vectors` are literals; the accumulators are registers, as many as hide the
- * latency of an addition. Each `group` of rows has a pointer: with three, their strides are scales of
- * one register. A panel is fetched ahead of its use. */
+ * latency of an addition. */
 NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                             const struct nc_strides *as, const nc_real *b,
                             const struct nc_strides *bs, const struct nc_extents *extents,
