@@ -33,6 +33,8 @@ static void bind_panels(KernelBuild *build, const Node *node)
     bind_int(build, "COLS", x.dim[x.rank - 1]);
     bind_int(build, "P", attr(node, "width")->i);
     build->kernel->units = arena_printf(build->arena, "%lld", (long long)node->shape.dim[0]);
+    *(shape_has_batch(x) ? &build->kernel->flops : &build->kernel->flops_fixed) =
+        (double)shape_row(x);
 }
 
 static const AttrDef product_attrs[] = {{"extent", ATTR_INTS, NULL, "", 0, 0, NULL},
