@@ -49,19 +49,23 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
                     acc[r * vectors + v] = nc_vector_fma(s, u[v], acc[r * vectors + v]);
             }
             b += ldb;
-            NC_UNROLL
-            for (int r = 0; r < rows && beside == NC_BESIDE_K; r += group) {
-                a_line[r / group] += a_k;
-                NC_OPAQUE(a_line[r / group]);
+            if (beside == NC_BESIDE_K) {
+                NC_UNROLL
+                for (int r = 0; r < rows; r += group) {
+                    a_line[r / group] += a_k;
+                    NC_OPAQUE(a_line[r / group]);
+                }
             }
             if (beside == NC_BESIDE_ROW)
                 NC_OPAQUE(row);
             if (beside != NC_ANY)
                 NC_OPAQUE(b);
         }
-        NC_UNROLL
-        for (int r = 0; r < rows && beside != NC_BESIDE_K; r += group)
-            a_line[r / group] += at_once * a_k;
+        if (beside != NC_BESIDE_K) {
+            NC_UNROLL
+            for (int r = 0; r < rows; r += group)
+                a_line[r / group] += at_once * a_k;
+        }
     }
 }
 /* c[r][j] = the sum over k of a[r * row + k * k] * b[k][j]: each element is one chain of fma in a

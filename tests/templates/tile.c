@@ -10,7 +10,8 @@
 // variant: w$value={2,2,3},{3,3},{1,1},{1,1},{0,0},{1,1},{2,2},{120,120,40},3
 // variant: R=7 w$value={2,2,3},{3,3},{3,2},{1,1},{2,3},{2,3},{2,2},{-240,-120,40},3 FIRST=600 k$call=(void)next,nc_window_tile(c,a,b+600+j,&window,i,rows,$P)
 // variant: w$value={3,3,8},{3,3},{1,1},{1,1},{0,0},{1,1},{1,1},{256,256,32},8 k$call=(void)next,nc_window_tile(c,a,b+j*8,&window,i,rows,$P) STEP=8
-// variant: w$value={6,5,2},{3,3},{3,1},{2,1},{1,0},{1,1},{1,1},{160,80,40},6 JOINED=3
+// variant: w$value={6,5,2},{3,3},{3,3},{2,1},{1,0},{1,1},{1,1},{240,80,40},6
+// variant: w$value={6,5,2},{3,3},{3,3},{2,2},{1,1},{1,1},{1,1},{240,80,40},6
 // variant: M=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 k$call=(void)window,(void)next,nc_tile(c,$P,a+i*24,24,1,b+j,40,24,rows,$P)
 // variant: M=n P=16 STEP=24 w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{384,384,16},24 k$call=(void)window,(void)next,nc_tile(c,$P,a+i*24,24,1,b+j*24,16,24,rows,$P)
 // variant: M=n A_ROW=1 A_K=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 k$call=(void)window,(void)next,nc_tile(c,$P,a+i,1,n,b+j,40,24,rows,$P)
@@ -21,9 +22,6 @@
 
 #ifndef $STEP
 #define $STEP 1
-#endif
-#ifndef $JOINED
-#define $JOINED 1 /* cells of a kernel's line that are one */
 #endif
 #ifndef $FIRST
 #define $FIRST 0
@@ -57,9 +55,8 @@ static double cell(const nc_real *a, const nc_real *b, long n, long i, long j)
     const long ow = i % g.extent[1], oh = i / g.extent[1] % g.extent[0];
     const long image = i / (g.extent[0] * g.extent[1]), panel = j / $P * $P;
     double sum = 0;
-    const long wide = g.kernel[1] * $JOINED;
-    for (long t = 0; t < g.kernel[0] * wide; t++) {
-        const long th = t / wide, tw = t % wide;
+    for (long t = 0; t < g.kernel[0] * g.kernel[1]; t++) {
+        const long th = t / g.kernel[1], tw = t % g.kernel[1];
         const long at[2] = {position(0, oh, th), position(1, ow, tw)};
         const nc_real *w = b + $FIRST + panel * $STEP + th * g.weight[0] + tw * g.weight[1];
         for (long k = 0; at[0] >= 0 && at[1] >= 0 && k < g.size[2]; k++)
