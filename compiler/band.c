@@ -44,7 +44,8 @@ typedef struct {
     int64_t batch, cache;
     Stage *stages; /* of all kernels */
     int buffers;   /* without rings */
-    int *touches;  /* by buffer id: kernels that do */
+    int *touches;  /* by buffer id: kernels that do, */
+    int *inside;   /* those of the run */
     Use *use;
     int begin, end;
     int64_t bands, rings; /* of an image; elements of a stretch */
@@ -180,22 +181,22 @@ static bool is_ring(const Bander *b, const Buffer *buffer)
 /* Which buffers the run writes, and which of them others read */
 static void find_uses(Bander *b)
 {
-    int *inside = ARENA_ARRAY(b->arena, int, b->buffers + 1);
+    memset(b->inside, 0, sizeof *b->inside * (size_t)b->buffers);
     for (int i = 0; i < b->buffers; i++)
         b->use[i] = (Use){.writer = -1};
     for (int i = b->begin; i < b->end; i++) {
         const Kernel *k = b->stages[i].kernel;
         for (int j = 0; j < k->in_count; j++)
-            inside[k->in[j].buffer->id]++;
+            b->inside[k->in[j].buffer->id]++;
         for (int j = 0; j < k->out_count; j++) {
-            inside[k->out[j].buffer->id]++;
+            b->inside[k->out[j].buffer->id]++;
             b->use[k->out[j].buffer->id].writer = i;
         }
     }
     for (int i = 0; i < b->buffers; i++) {
         const Buffer *buffer = b->entry->buffers[i];
         b->use[buffer->id].outside =
-            buffer->kind != BUFFER_ARENA || b->touches[buffer->id] != inside[buffer->id];
+            buffer->kind != BUFFER_ARENA || b->touches[buffer->id] != b->inside[buffer->id];
     }
 }
 
@@ -527,6 +528,7 @@ void band(Entry *entry, int64_t batch, int64_t cache)
     b.buffers = entry->buffers_count;
     b.stages = ARENA_ARRAY(arena, Stage, count + 1);
     b.touches = ARENA_ARRAY(arena, int, b.buffers + 1);
+    b.inside = ARENA_ARRAY(arena, int, b.buffers + 1);
     b.use = ARENA_ARRAY(arena, Use, b.buffers + 1);
     Kernel **ordered = small_maps_first(arena, entry);
     for (int i = 0; i < count; i++) {

@@ -85,8 +85,32 @@ static const char *block_variant(Arena *arena, const char *template)
     return embedded_text("templates", variant) ? variant : template;
 }
 
+static const char *short_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* "dense, mnist.yaml:5: matmul add max [n, 128]" */
+static char *call_comment(const Emitter *emitter, const Kernel *kernel)
+{
+    Str text = str_new(emitter->arena);
+    const Node *first = kernel->nodes_count ? kernel->nodes[0] : NULL;
+    if (first && first->name)
+        str_printf(&text, "%s, ", first->name);
+    if (first && first->loc.source && !first->loc.source->is_option)
+        str_printf(&text, "%s:%d: ", short_path(first->loc.source->name), first->loc.line);
+    for (int i = 0; i < kernel->nodes_count && i < 8; i++)
+        str_printf(&text, "%s ", op_of(kernel->nodes[i])->name);
+    if (kernel->nodes_count > 8)
+        str_printf(&text, "and %d more ", kernel->nodes_count - 8);
+    if (first)
+        str_add(&text,
+                shape_text(emitter->arena, kernel->chain ? kernel->chain->domain : first->shape));
+    return text.text;
+}
+
 static const char *emit_kernel(Emitter *emitter, const Kernel *kernel);
-static char *call_comment(const Emitter *emitter, const Kernel *kernel);
 
 static void bind_stages(Emitter *emitter, TemplateRecord *bind, const Kernel *kernel)
 {
@@ -223,31 +247,6 @@ static char *places_text(const Emitter *emitter, const BufferRef *refs, int coun
         str_add(&text, place);
         line += strlen(place);
     }
-    return text.text;
-}
-
-static const char *short_path(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* "dense, mnist.yaml:5: matmul add max [n, 128]" */
-static char *call_comment(const Emitter *emitter, const Kernel *kernel)
-{
-    Str text = str_new(emitter->arena);
-    const Node *first = kernel->nodes_count ? kernel->nodes[0] : NULL;
-    if (first && first->name)
-        str_printf(&text, "%s, ", first->name);
-    if (first && first->loc.source && !first->loc.source->is_option)
-        str_printf(&text, "%s:%d: ", short_path(first->loc.source->name), first->loc.line);
-    for (int i = 0; i < kernel->nodes_count && i < 8; i++)
-        str_printf(&text, "%s ", op_of(kernel->nodes[i])->name);
-    if (kernel->nodes_count > 8)
-        str_printf(&text, "and %d more ", kernel->nodes_count - 8);
-    if (first)
-        str_add(&text,
-                shape_text(emitter->arena, kernel->chain ? kernel->chain->domain : first->shape));
     return text.text;
 }
 
