@@ -11,15 +11,15 @@
 #include "chain.h"
 #include "group.h"
 #include "passes.h"
+#include "work.h"
 
 enum {
-    CACHE = 320 * 1024,  /* bytes of rings, and of what is read for each band */
-    WORTH = 2,           /* times as many bytes of tensors in rings make a run worth it */
-    LONGEST = 8,         /* kernels of a run */
-    SMALL = 16 * 1024,   /* bytes */
-    STRETCHES = 4,       /* that an image is cut into for threads, where there are few images */
-    FEW = 4,             /* images */
-    ALIGN = NC_ALIGN / 4 /* elements */
+    CACHE = 320 * 1024, /* bytes of rings, and of what is read for each band */
+    WORTH = 2,          /* times as many bytes of tensors in rings make a run worth it */
+    LONGEST = 8,        /* kernels of a run */
+    SMALL = 16 * 1024,  /* bytes */
+    STRETCHES = 4,      /* that an image is cut into for threads, where there are few images */
+    FEW = 4             /* images */
 };
 
 /* A kernel that could be a stage: its image, and tiles of so many lines in so many units. In a run, lines of a
@@ -59,11 +59,6 @@ static int64_t divide_up(int64_t a, int64_t b)
 static int64_t round_up(int64_t a, int64_t b)
 {
     return divide_up(a, b) * b;
-}
-
-static int64_t bytes_of(const Buffer *buffer)
-{
-    return buffer->elements * (int64_t)sizeof(float);
 }
 
 /* ---- stages ------------------------------------------------------------------------------------ */
@@ -145,7 +140,7 @@ static bool is_small_map(const Kernel *kernel)
         const Buffer *out = kernel->out[i].buffer;
         if (out->batched || out->kind != BUFFER_ARENA)
             return false;
-        bytes += bytes_of(out);
+        bytes += buffer_bytes(out);
     }
     return !kernel->body_count && bytes <= SMALL;
 }
@@ -270,12 +265,9 @@ static int64_t line_elements(const Stage *stage, const Buffer *buffer)
     return buffer->elements / stage->height;
 }
 
-/* A tile may read a little behind its operand. */
 static int64_t ring_elements(const Stage *stage, const Buffer *buffer)
 {
-    enum { SLACK = 32 };
-    int64_t size = ring_lines(stage) * line_elements(stage, buffer) + SLACK;
-    return divide_up(size, ALIGN) * ALIGN;
+    return block_elements(ring_lines(stage) * line_elements(stage, buffer) + BLOCK_SLACK);
 }
 
 /* Bytes that pass through the cache for a band: rings, lines of other tensors, and weights */
@@ -300,7 +292,7 @@ static int64_t band_bytes(Bander *b)
         for (int j = 0; j < k->in_count; j++) {
             const Buffer *in = k->in[j].buffer;
             if (b->use[in->id].writer < 0)
-                bytes += in->batched ? bytes_of(in) / b->bands : bytes_of(in);
+                bytes += in->batched ? buffer_bytes(in) / b->bands : buffer_bytes(in);
         }
     }
     return bytes + b->rings * (int64_t)sizeof(float);
@@ -342,7 +334,7 @@ static int64_t gain_of(Bander *b, int begin, int end)
     find_uses(b);
     for (int i = 0; i < b->buffers; i++) {
         const Buffer *buffer = b->entry->buffers[i];
-        gain += is_ring(b, buffer) ? bytes_of(buffer) : 0;
+        gain += is_ring(b, buffer) ? buffer_bytes(buffer) : 0;
     }
     if (gain < WORTH * b->cache || !is_connected(b))
         return 0;

@@ -86,7 +86,6 @@ static int64_t *block_of(Program *program, const Param *param)
 
 static void place_params(Program *program)
 {
-    enum { ALIGN = NC_ALIGN / 4, SLACK = 32 };
     for (int i = 0; i < program->model->params_count; i++) {
         Param *param = program->model->params[i];
         int64_t *end = block_of(program, param), rows = 1;
@@ -94,11 +93,11 @@ static void place_params(Program *program)
         if (shape_has_batch(param->shape))
             rows = program->batch;
         int64_t size = layout_elements(param->layout, param->shape) * rows;
-        *end += (size + ALIGN - 1) / ALIGN * ALIGN;
+        *end += block_elements(size);
     }
-    program->weights_elements += SLACK;
-    program->state_elements += SLACK;
-    program->memory_elements += program->memory_elements ? SLACK : 0;
+    program->weights_elements += BLOCK_SLACK;
+    program->state_elements += BLOCK_SLACK;
+    program->memory_elements += program->memory_elements ? BLOCK_SLACK : 0;
 }
 
 static bool is_strict(const Model *model, const CompileOptions *options)

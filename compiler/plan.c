@@ -12,11 +12,14 @@
 #include "passes.h"
 
 enum {
-    ALIGN = NC_ALIGN / 4, /* elements */
-    SLACK = 32,           /* a tile may read so many behind its operand */
     ROUNDS = 16,
     CLOSE = 64 /* a block within 1 / CLOSE of what lives at once is good enough */
 };
+
+int64_t block_elements(int64_t elements)
+{
+    return (elements + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN;
+}
 
 static void touch(Buffer *buffer, int position)
 {
@@ -82,7 +85,7 @@ static int gather_pieces(const Entry *entry, int64_t batch, Piece *pieces)
         Buffer *b = entry->buffers[i];
         int64_t size = b->elements * (b->slice ? b->slice : b->batched ? batch : 1);
         if (has_place(b))
-            pieces[count++] = (Piece){b, (size + ALIGN - 1) / ALIGN * ALIGN, b->offset};
+            pieces[count++] = (Piece){b, block_elements(size), b->offset};
     }
     return count;
 }
@@ -218,7 +221,7 @@ void plan(Entry *entry, int64_t batch)
         bug("out of memory");
     int count = gather_pieces(entry, batch, pieces);
     int64_t least = most_alive(pieces, count, change, positions);
-    entry->arena_elements = place(pieces, count, least) + SLACK;
+    entry->arena_elements = place(pieces, count, least) + BLOCK_SLACK;
     free(change);
     free(pieces);
 }

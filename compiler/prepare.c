@@ -91,7 +91,6 @@ static void move_kernels(Arena *arena, Facts *facts, Entry *from, Entry *to)
 /* Returns the size of the block. */
 static int64_t place_results(const Facts *facts, const Entry *prepare)
 {
-    enum { ALIGN = NC_ALIGN / 4, SLACK = 32 }; /* a tile may read SLACK behind its operand */
     int64_t end = 0;
     for (int i = 0; i < prepare->kernels_count; i++) {
         const Kernel *kernel = prepare->kernels[i];
@@ -101,10 +100,10 @@ static int64_t place_results(const Facts *facts, const Entry *prepare)
                 continue;
             b->kind = BUFFER_PREPARED;
             b->offset = end;
-            end += (b->elements + ALIGN - 1) / ALIGN * ALIGN;
+            end += block_elements(b->elements);
         }
     }
-    return end + SLACK;
+    return end + BLOCK_SLACK;
 }
 
 static void refer(BufferRef *refs, int count, Buffer *const *buffers)

@@ -43,6 +43,10 @@ typedef struct {
     bool reversed;
 } BufferRef;
 
+/* What lies in a block begins at a line of the cache; a tile may read a little behind its operand. */
+enum { BLOCK_ALIGN = NC_ALIGN / 4, BLOCK_SLACK = 32 }; /* elements */
+int64_t block_elements(int64_t elements);              /* with what is left of the last line */
+
 /* How a kernel whose units are tiles of an image goes along its lines: pixels of a tile (0: it does not), tiles
  * that share them, and what a line of the result sees of its first input: `size` lines, the first of which is
  * `before` above `stride` times its own number. */

@@ -10,6 +10,7 @@
 
 #include "group.h"
 #include "passes.h"
+#include "work.h"
 
 /* What of a slice is alive at once should be this small; a kernel that reads or writes more that is not by
  * rows (a large layer's weights) runs over all rows at once. */
@@ -39,18 +40,13 @@ static bool rows_first(const Node *node)
     return shape_batch_axis(node->shape) <= 0;
 }
 
-static int64_t bytes_of(const Buffer *buffer)
-{
-    return buffer->elements * (int64_t)sizeof(float);
-}
-
 /* Does it read or write rows? And how much else? */
 static bool has_rows(const BufferRef *refs, int count, int64_t *other)
 {
     bool rows = false;
     for (int i = 0; i < count; i++) {
         rows |= refs[i].buffer->batched;
-        *other += refs[i].buffer->batched ? 0 : bytes_of(refs[i].buffer);
+        *other += refs[i].buffer->batched ? 0 : buffer_bytes(refs[i].buffer);
     }
     return rows;
 }
@@ -240,13 +236,13 @@ static int64_t row_bytes(const Slicer *s, const Run *r, const Life *life, int64_
             bool here = l->touched && (l->whole ? l->last == at || l->first == at
                                                 : l->first <= at && at <= l->last);
             if (here && s->entry->buffers[i]->batched)
-                alive += bytes_of(s->entry->buffers[i]);
+                alive += buffer_bytes(s->entry->buffers[i]);
         }
         most = alive > most ? alive : most;
     }
     for (int i = 0; i < s->entry->buffers_count; i++) {
         if (life[i].touched && !life[i].whole && s->entry->buffers[i]->batched)
-            *own += bytes_of(s->entry->buffers[i]);
+            *own += buffer_bytes(s->entry->buffers[i]);
     }
     return most;
 }

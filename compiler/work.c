@@ -1,5 +1,10 @@
 #include "work.h"
 
+int64_t buffer_bytes(const Buffer *buffer)
+{
+    return buffer->elements * (int64_t)sizeof(float);
+}
+
 Work kernel_work(const Kernel *kernel)
 {
     return (Work){kernel->flops, kernel->flops_fixed};

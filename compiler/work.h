@@ -17,6 +17,7 @@ Work kernel_products(const Kernel *kernel);
 double loop_times(const Kernel *loop);
 /* The products of a whole entry, loops included. */
 Work entry_products(const Entry *entry);
+int64_t buffer_bytes(const Buffer *buffer); /* of one row, where it is batched */
 /* Bytes read and written by a kernel for n rows, once: the sizes of its buffers. */
 double kernel_bytes(const Kernel *kernel, double n, size_t real_bytes);
 
