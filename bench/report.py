@@ -262,6 +262,9 @@ slices of {m['seconds']:g} s, in fewer and longer ones where a call takes long; 
 One thread is pinned to core 0, two to cores 0 and 1; `OPENBLAS_*` and `OMP_*` are unset. All work on one
 batch of random samples in memory, again and again, in fp32; training is forward, loss, backward and
 Adam. A peer's setting is the quickest of those that bench/README.md lists. MFLOP are of one sample.
+
+Networks with 3 x 3 convolutions are computed by Winograd's transforms; "of peak" counts the multiply-adds of
+their definition, so it may exceed 100 %.
 """
 
 
