@@ -158,6 +158,7 @@ void *memcpy(void *, const void *, unsigned long);
 #define NC_MEMCPY __builtin_memcpy
 #define NC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define NC_PREFETCH(p) __builtin_prefetch(p)
+#define NC_PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 /* What was made of x, and what was read from memory, is not kept in registers beyond: registers are
  * for the inner loop. */
 #define NC_OPAQUE(x) __asm__("" : "+r"(x))
@@ -172,6 +173,7 @@ void *memcpy(void *, const void *, unsigned long);
 #define NC_MEMCPY memcpy
 #define NC_LIKELY(x) (x)
 #define NC_PREFETCH(p)
+#define NC_PREFETCH_FAR(p)
 #define NC_OPAQUE(x) ((void)0)
 #define NC_RELOAD() ((void)0)
 #endif

@@ -2,28 +2,51 @@
 
 /* ---- the matmul tile ------------------------------------------------------------------------- */
 
-/* How far in front of its use a panel is fetched: by more if it is long, as those from memory are */
-NC_INLINE long nc_ahead(long ldb, long k)
+/* Memory on its way to the second cache while a tile is summed: `pace` bytes of it with each k */
+struct nc_supply {
+    const char *at;
+    long pace;
+};
+/* The panel itself, so far in front of its use: by more if it is long, as those from memory are */
+NC_INLINE struct nc_supply nc_supply_own(const nc_real *b, long ldb, long k)
 {
-    return ldb > NC_PANEL ? 0 : k < NC_LONG ? 16 * ldb : NC_AHEAD;
+    const long ahead = k < NC_LONG ? 16 * ldb : NC_AHEAD, step = ldb > NC_PANEL ? 0 : ldb;
+    const struct nc_supply supply = {(const char *)(b + (step ? ahead : 0)),
+                                     step * (long)sizeof *b};
+    return supply;
+}
+/* What lies behind a block of a panel, as much again, while `parts` pass over the block */
+NC_INLINE struct nc_supply nc_supply_next(const nc_real *b, long ldb,
+                                          const struct nc_extents *block, long parts)
+{
+    const long step = ldb > NC_PANEL ? 0 : ldb;
+    const struct nc_supply supply = {
+        (const char *)(b + block->k * block->high * block->wide * step),
+        (step * (long)sizeof *b + parts - 1) / parts};
+    return supply;
 }
 /* How the cells of `a` lie: anywhere, those of a row side by side, or those of one k side by side. The two
  * need fewer instructions for their addresses, and so many k at a time. */
 enum { NC_ANY, NC_BESIDE_ROW, NC_BESIDE_K, NC_AT_ONCE = 4 };
 
-/* A line of k, some at a time; a panel is fetched ahead of its use. Each `group` of rows has a pointer: with
- * three, their strides are scales of one register. `kept`: out of line, where strides stay in registers. */
+/* A line of k, some at a time, while `supply`, or 0: the panel itself, is on its way. Each `group` of rows has a
+ * pointer: with three, their strides are scales of one register. `kept`: out of line, where strides stay in
+ * registers. */
 NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, const long a_k,
-                            const nc_real *b, const long ldb, const long K, const int rows,
-                            const int vectors, const int beside, const int kept)
+                            const nc_real *b, const long ldb, const long K,
+                            struct nc_supply *supply, const int rows, const int vectors,
+                            const int beside, const int kept)
 {
     enum { LINE = 64 / sizeof(nc_real) };
     const int at_once = beside == NC_ANY ? 1 : NC_AT_ONCE;
     const int group = kept && beside != NC_BESIDE_K ? 3 : NC_TILE_ROWS;
-    long ahead = nc_ahead(ldb, K), row = a_row;
+    const int fetches = at_once > 1 ? 2 : 1;
+    const struct nc_supply from = supply ? *supply : nc_supply_own(b, ldb, K);
+    const char *coming = from.at;
+    long pace = at_once / fetches * from.pace, row = a_row;
     const nc_real *a_line[NC_TILE_ROWS];
     if (kept)
-        NC_OPAQUE(ahead);
+        NC_OPAQUE(pace);
     NC_UNROLL
     for (int r = 0; r < rows; r += group) {
         a_line[r / group] = a + r * a_row;
@@ -36,8 +59,8 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
             nc_vector u[8];
             NC_UNROLL
             for (int v = 0; v < vectors; v++) {
-                if (v * NC_LANES % LINE == 0)
-                    NC_PREFETCH(b + ahead + v * NC_LANES);
+                if (t < fetches && v * NC_LANES % LINE == 0)
+                    NC_PREFETCH_FAR(coming + t * pace + v * NC_LANES * sizeof(nc_real));
                 u[v] = nc_vector_load(b + v * NC_LANES);
             }
             NC_UNROLL
@@ -61,12 +84,15 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
             if (beside != NC_ANY)
                 NC_OPAQUE(b);
         }
+        coming += fetches * pace;
         if (beside != NC_BESIDE_K) {
             NC_UNROLL
             for (int r = 0; r < rows; r += group)
                 a_line[r / group] += at_once * a_k;
         }
     }
+    if (supply)
+        supply->at = coming;
 }
 /* c[r][j] = the sum over k of a[r * row + k * k] * b[k][j]: each element is one chain of fma in a
  * fixed order, so that its bits depend on neither tile shape nor instruction set. K is summed in
@@ -76,7 +102,8 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
 NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                             const struct nc_strides *as, const nc_real *b,
                             const struct nc_strides *bs, const struct nc_extents *extents,
-                            const int rows, const int vectors, const int beside, const int kept)
+                            struct nc_supply *supply, const int rows, const int vectors,
+                            const int beside, const int kept)
 {
     nc_vector acc[NC_TILE_ROWS * 2 < 12 ? 12 : NC_TILE_ROWS * 2];
     NC_UNROLL
@@ -96,8 +123,8 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
                 NC_RELOAD();
             nc_tile_line(acc, a + wide * as->wide + high * as->high,
                          beside == NC_BESIDE_K ? 1 : as->row, beside == NC_BESIDE_ROW ? 1 : as->k,
-                         b + wide * bs->wide + high * bs->high, bs->k, extents->k, rows, vectors,
-                         beside, kept);
+                         b + wide * bs->wide + high * bs->high, bs->k, extents->k, supply, rows,
+                         vectors, beside, kept);
         }
     }
     if (kept) {
@@ -117,10 +144,11 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
 #define NC_TILE_PART(name, rows, vectors, beside)                                                  \
     NC_NOINLINE void name(nc_real *c, long ldc, int add, const nc_real *a,                         \
                           const struct nc_strides *as, const nc_real *b,                           \
-                          const struct nc_strides *bs, const struct nc_extents *extents)           \
+                          const struct nc_strides *bs, const struct nc_extents *extents,           \
+                          struct nc_supply *supply)                                                \
     {                                                                                              \
-        nc_tile_part(c, ldc, add, a, as, b, bs, extents, (rows) <= NC_TILE_ROWS ? (rows) : 1,      \
-                     vectors, beside, 1);                                                          \
+        nc_tile_part(c, ldc, add, a, as, b, bs, extents, supply,                                   \
+                     (rows) <= NC_TILE_ROWS ? (rows) : 1, vectors, beside, 1);                     \
     }
 #define NC_TILE_PARTS(rows)                                                                        \
     NC_TILE_PART(nc_tile_##rows##x1, rows, 1, NC_ANY)                                              \
@@ -136,7 +164,7 @@ NC_TILE_PART(nc_tile_1x8, 1, 8, NC_ANY)
 NC_STATIC void nc_tile_strip(nc_real *c, long ldc, int add, const nc_real *a,
                              const struct nc_strides *as, const nc_real *b,
                              const struct nc_strides *bs, const struct nc_extents *extents,
-                             long rows, int vectors)
+                             struct nc_supply *supply, long rows, int vectors)
 {
     const int beside = as->k == 1 && extents->k % NC_AT_ONCE == 0     ? NC_BESIDE_ROW
                        : as->row == 1 && extents->k % NC_AT_ONCE == 0 ? NC_BESIDE_K
@@ -148,13 +176,13 @@ NC_STATIC void nc_tile_strip(nc_real *c, long ldc, int add, const nc_real *a,
         if (rows > NC_TILE_ROWS)                                                                   \
             break;                                                                                 \
         if (vectors == 1)                                                                          \
-            nc_tile_##rows##x1(c, ldc, add, a, as, b, bs, extents);                                \
+            nc_tile_##rows##x1(c, ldc, add, a, as, b, bs, extents, supply);                        \
         else if (beside == NC_BESIDE_ROW)                                                          \
-            nc_tile_##rows##x2_row(c, ldc, add, a, as, b, bs, extents);                            \
+            nc_tile_##rows##x2_row(c, ldc, add, a, as, b, bs, extents, supply);                    \
         else if (beside == NC_BESIDE_K)                                                            \
-            nc_tile_##rows##x2_k(c, ldc, add, a, as, b, bs, extents);                              \
+            nc_tile_##rows##x2_k(c, ldc, add, a, as, b, bs, extents, supply);                      \
         else                                                                                       \
-            nc_tile_##rows##x2(c, ldc, add, a, as, b, bs, extents);                                \
+            nc_tile_##rows##x2(c, ldc, add, a, as, b, bs, extents, supply);                        \
         break;
         switch (done) {
             NC_TILE_HEIGHTS(NC_TILE_CASE)
@@ -172,17 +200,21 @@ NC_STATIC void nc_tile_strips(nc_real *c, long ldc, int add, const nc_real *a,
                               const struct nc_strides *bs, const struct nc_extents *extents,
                               long rows, long width)
 {
+    const long strip = 2 * NC_LANES, strips = (width + strip - 1) / strip;
+    const long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS;
+    struct nc_supply behind = nc_supply_next(b, bs->k, extents, parts * strips);
+    struct nc_supply *supply = parts > 1 ? &behind : 0;
     long j = 0;
     for (; rows == 1 && j + 8 * NC_LANES <= width; j += 8 * NC_LANES)
-        nc_tile_1x8(c + j, ldc, add, a, as, b + j, bs, extents);
+        nc_tile_1x8(c + j, ldc, add, a, as, b + j, bs, extents, 0);
     for (; rows == 2 && j + 4 * NC_LANES <= width; j += 4 * NC_LANES)
-        nc_tile_2x4(c + j, ldc, add, a, as, b + j, bs, extents);
+        nc_tile_2x4(c + j, ldc, add, a, as, b + j, bs, extents, 0);
     for (; rows == 3 && NC_TILE_ROWS >= 6 && j + 4 * NC_LANES <= width; j += 4 * NC_LANES)
-        nc_tile_3x4(c + j, ldc, add, a, as, b + j, bs, extents);
-    for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
-        nc_tile_strip(c + j, ldc, add, a, as, b + j, bs, extents, rows, 2);
-    if (16 % (2 * NC_LANES) != 0 && j < width)
-        nc_tile_strip(c + j, ldc, add, a, as, b + j, bs, extents, rows, 1);
+        nc_tile_3x4(c + j, ldc, add, a, as, b + j, bs, extents, 0);
+    for (; j + strip <= width; j += strip)
+        nc_tile_strip(c + j, ldc, add, a, as, b + j, bs, extents, supply, rows, 2);
+    if (16 % strip != 0 && j < width)
+        nc_tile_strip(c + j, ldc, add, a, as, b + j, bs, extents, supply, rows, 1);
 }
 /* How far to sum at a time, lest operands leave the first cache before the tile's other rows and
  * columns meet them. Panels that rows of `a` meet are read in order, which any cache is quick at. */
@@ -245,9 +277,11 @@ NC_INLINE void nc_tile(nc_real *c, long ldc, const nc_real *a, long a_row, long 
     if (NC_ROWS == NC_TILE_ROWS && NC_LIKELY(rows == NC_ROWS)) {
         long j = 0;
         for (; j + 2 * NC_LANES <= width; j += 2 * NC_LANES)
-            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 2, NC_ANY, 0);
+            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, 0, NC_TILE_ROWS, 2, NC_ANY,
+                         0);
         if (16 % (2 * NC_LANES) != 0 && j < width)
-            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, NC_TILE_ROWS, 1, NC_ANY, 0);
+            nc_tile_part(c + j, ldc, 0, a, &as, b + j, &bs, &extents, 0, NC_TILE_ROWS, 1, NC_ANY,
+                         0);
     } else {
         nc_tile_sum(c, ldc, 0, a, &as, b, &bs, &extents, rows, width);
     }
@@ -279,7 +313,7 @@ NC_NOINLINE void nc_tile_ahead(nc_real *c, long ldc, const nc_real *a, long a_ro
         const long done = (rows + parts - 1) / parts;
         for (long j = 0; j < width; j += strip, fetched += share) {
             nc_fetch_lines(next, fetched, share);
-            nc_tile_strip(c + j, ldc, 0, a, &as, b + j, &bs, &extents, done,
+            nc_tile_strip(c + j, ldc, 0, a, &as, b + j, &bs, &extents, 0, done,
                           width - j < 2 * NC_LANES ? 1 : 2);
         }
         c += done * ldc;
