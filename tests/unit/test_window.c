@@ -15,7 +15,7 @@
 #include "native_tables.h"
 #include "vocab.h"
 
-enum { MOST = 1 << 16, ROUNDS = 300, LDC = 32 };
+enum { MOST = 1 << 17, ROUNDS = 300, LDC = 32 };
 
 typedef void window_tile(float *, const float *, const float *, const struct nc_window *, long,
                          long, long);
@@ -105,7 +105,8 @@ static void convolves(void **unused)
     static double want[64 * LDC];
     (void)unused;
     for (int round = 0; round < ROUNDS; round++) {
-        struct nc_window g = random_window(round % 2, 1 + below(20));
+        const long channels = below(3) ? 1 + below(20) : 124 + below(9);
+        struct nc_window g = random_window(round % 2, channels);
         long rows, i = place(&g, &rows), width = 16 << below(2);
         if (g.dilation[1] == 1 && g.spread[1] == 1 && below(2))
             g.run = g.kernel[1] * g.size[2];
