@@ -27,7 +27,7 @@ NETCC = os.path.join(ROOT, "build", "netcc")
 PYTHON = "/usr/bin/python3"  # Debian's, which python3-torch belongs to
 TRIAL = 0.15  # part of a contender's time for the trial of each of its settings
 LEAST_CALLS, LEAST_ROUNDS = 5, 3  # calls of a slice; slices, where the calls are long
-CORES = {1: "0", 2: "0,1"}
+CORES = {1: {0}, 2: {0, 1}}
 STARTS = 21  # one-step runs
 FOREVER = 1e6  # seconds
 
@@ -48,21 +48,32 @@ def environment(**more):
     return kept
 
 
-def on_cores(words, threads):
-    return ["taskset", "-c", CORES[threads], *words] if shutil.which("taskset") else words
+@contextlib.contextmanager
+def on_cores(threads):
+    """A process that is started meanwhile stays on them, without a program in between that starts it."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES[threads] & ours or ours)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, ours)
 
 
 class Process:
     """A command on its cores, which can be stopped and go on; none is left behind by `with`."""
 
     def __init__(self, words, threads, **more):
-        self.words, self.written = on_cores(words, threads), b""
+        self.words, self.written = words, b""
         self.first = self.seconds = None  # from its start to its first output, and to its end
         self.peak_kb = None
         self.errors = tempfile.TemporaryFile()
-        self.begin = time.perf_counter()
-        self.popen = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0,
-                                      cwd=ROOT, env=environment(**more))
+        with on_cores(threads):
+            self.begin = time.perf_counter()
+            self.popen = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self.errors,
+                                          bufsize=0, cwd=ROOT, env=environment(**more))
 
     def __enter__(self):
         return self
@@ -470,8 +481,8 @@ def main():
     os.makedirs(WORK, exist_ok=True)
     others, notes = peers()
     contenders = [Netcc("cc"), Netcc("tcc"), *others]
-    if not shutil.which("taskset"):
-        notes.append("no taskset: runs are not pinned to their cores")
+    if not hasattr(os, "sched_setaffinity"):
+        notes.append("runs are not pinned to their cores, as this system has no sched_setaffinity")
     if os.cpu_count() < 2:
         notes.append("one core: nothing on two threads")
     for note in notes:
