@@ -96,7 +96,7 @@ static double machine_memory(void)
 static void *block_alloc(size_t bytes)
 {
     enum { HUGE = 2 << 20 };
-    size_t align = bytes >= 2 * (size_t)HUGE ? HUGE : NC_ALIGN;
+    size_t align = bytes >= HUGE ? HUGE : NC_ALIGN;
     void *block = aligned_alloc(align, (bytes + NC_ALIGN + align - 1) / align * align);
 #ifdef MADV_HUGEPAGE
     if (block && align == HUGE)
