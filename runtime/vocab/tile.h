@@ -60,7 +60,7 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
             NC_UNROLL
             for (int v = 0; v < vectors; v++) {
                 if (t < fetches && v * NC_LANES % LINE == 0)
-                    NC_PREFETCH_FAR(coming + t * pace + v * NC_LANES * sizeof(nc_real));
+                    NC_PREFETCH_FAR(coming + v * NC_LANES * sizeof(nc_real));
                 u[v] = nc_vector_load(b + v * NC_LANES);
             }
             NC_UNROLL
@@ -72,6 +72,8 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
                     acc[r * vectors + v] = nc_vector_fma(s, u[v], acc[r * vectors + v]);
             }
             b += ldb;
+            if (t < fetches)
+                coming += pace;
             if (beside == NC_BESIDE_K) {
                 NC_UNROLL
                 for (int r = 0; r < rows; r += group) {
@@ -81,10 +83,11 @@ NC_INLINE void nc_tile_line(nc_vector *acc, const nc_real *a, const long a_row, 
             }
             if (beside == NC_BESIDE_ROW)
                 NC_OPAQUE(row);
-            if (beside != NC_ANY)
+            if (beside != NC_ANY) {
                 NC_OPAQUE(b);
+                NC_OPAQUE(coming);
+            }
         }
-        coming += fetches * pace;
         if (beside != NC_BESIDE_K) {
             NC_UNROLL
             for (int r = 0; r < rows; r += group)
@@ -138,17 +141,24 @@ NC_INLINE void nc_tile_part(nc_real *c, long ldc, int add, const nc_real *a,
             nc_vector_store(c + r * ldc + v * NC_LANES, acc[r * vectors + v]);
     }
 }
-/* Out of line, for each has the registers for itself; a part higher than the registers hold is none. */
+/* `parts` of one height below each other, out of line, for each height has the registers for itself; a part
+ * higher than the registers hold is none. */
 #define NC_TILE_HEIGHTS(X)                                                                         \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #define NC_TILE_PART(name, rows, vectors, beside)                                                  \
     NC_NOINLINE void name(nc_real *c, long ldc, int add, const nc_real *a,                         \
                           const struct nc_strides *as, const nc_real *b,                           \
                           const struct nc_strides *bs, const struct nc_extents *extents,           \
-                          struct nc_supply *supply)                                                \
+                          struct nc_supply *supply, long parts)                                    \
     {                                                                                              \
-        nc_tile_part(c, ldc, add, a, as, b, bs, extents, supply,                                   \
-                     (rows) <= NC_TILE_ROWS ? (rows) : 1, vectors, beside, 1);                     \
+        for (; parts > 0; parts--) {                                                               \
+            NC_OPAQUE(a);                                                                          \
+            NC_OPAQUE(c);                                                                          \
+            nc_tile_part(c, ldc, add, a, as, b, bs, extents, supply,                               \
+                         (rows) <= NC_TILE_ROWS ? (rows) : 1, vectors, beside, 1);                 \
+            c += (rows)*ldc;                                                                       \
+            a += (rows)*as->row;                                                                   \
+        }                                                                                          \
     }
 #define NC_TILE_PARTS(rows)                                                                        \
     NC_TILE_PART(nc_tile_##rows##x1, rows, 1, NC_ANY)                                              \
@@ -160,7 +170,7 @@ NC_TILE_PART(nc_tile_3x4, 3, 4, NC_ANY)
 NC_TILE_PART(nc_tile_2x4, 2, 4, NC_ANY)
 NC_TILE_PART(nc_tile_1x8, 1, 8, NC_ANY)
 
-/* A strip of one or two vectors, of any height: in parts of nearly equal height */
+/* A strip of one or two vectors, of any height: in parts of nearly equal height, the higher ones first */
 NC_STATIC void nc_tile_strip(nc_real *c, long ldc, int add, const nc_real *a,
                              const struct nc_strides *as, const nc_real *b,
                              const struct nc_strides *bs, const struct nc_extents *extents,
@@ -169,28 +179,31 @@ NC_STATIC void nc_tile_strip(nc_real *c, long ldc, int add, const nc_real *a,
     const int beside = as->k == 1 && extents->k % NC_AT_ONCE == 0     ? NC_BESIDE_ROW
                        : as->row == 1 && extents->k % NC_AT_ONCE == 0 ? NC_BESIDE_K
                                                                       : NC_ANY;
-    for (long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS; parts > 0; parts--) {
-        const long done = (rows + parts - 1) / parts;
+    const long all = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS;
+    const long low = all > 0 ? rows / all : 0,
+               high = rows - all * low; /* rows; parts that have one more */
+    for (long height = low + 1, parts = high; height >= low; height--, parts = all - high) {
+        if (parts == 0)
+            continue;
 #define NC_TILE_CASE(rows)                                                                         \
     case rows:                                                                                     \
         if (rows > NC_TILE_ROWS)                                                                   \
             break;                                                                                 \
         if (vectors == 1)                                                                          \
-            nc_tile_##rows##x1(c, ldc, add, a, as, b, bs, extents, supply);                        \
+            nc_tile_##rows##x1(c, ldc, add, a, as, b, bs, extents, supply, parts);                 \
         else if (beside == NC_BESIDE_ROW)                                                          \
-            nc_tile_##rows##x2_row(c, ldc, add, a, as, b, bs, extents, supply);                    \
+            nc_tile_##rows##x2_row(c, ldc, add, a, as, b, bs, extents, supply, parts);             \
         else if (beside == NC_BESIDE_K)                                                            \
-            nc_tile_##rows##x2_k(c, ldc, add, a, as, b, bs, extents, supply);                      \
+            nc_tile_##rows##x2_k(c, ldc, add, a, as, b, bs, extents, supply, parts);               \
         else                                                                                       \
-            nc_tile_##rows##x2(c, ldc, add, a, as, b, bs, extents, supply);                        \
+            nc_tile_##rows##x2(c, ldc, add, a, as, b, bs, extents, supply, parts);                 \
         break;
-        switch (done) {
+        switch (height) {
             NC_TILE_HEIGHTS(NC_TILE_CASE)
         }
 #undef NC_TILE_CASE
-        c += done * ldc;
-        a += done * as->row;
-        rows -= done;
+        c += parts * height * ldc;
+        a += parts * height * as->row;
     }
 }
 /* `width` is a multiple of 16. Strips are two vectors wide, those of few rows wider; all rows meet one
@@ -206,11 +219,11 @@ NC_STATIC void nc_tile_strips(nc_real *c, long ldc, int add, const nc_real *a,
     struct nc_supply *supply = parts > 1 ? &behind : 0;
     long j = 0;
     for (; rows == 1 && j + 8 * NC_LANES <= width; j += 8 * NC_LANES)
-        nc_tile_1x8(c + j, ldc, add, a, as, b + j, bs, extents, 0);
+        nc_tile_1x8(c + j, ldc, add, a, as, b + j, bs, extents, 0, 1);
     for (; rows == 2 && j + 4 * NC_LANES <= width; j += 4 * NC_LANES)
-        nc_tile_2x4(c + j, ldc, add, a, as, b + j, bs, extents, 0);
+        nc_tile_2x4(c + j, ldc, add, a, as, b + j, bs, extents, 0, 1);
     for (; rows == 3 && NC_TILE_ROWS >= 6 && j + 4 * NC_LANES <= width; j += 4 * NC_LANES)
-        nc_tile_3x4(c + j, ldc, add, a, as, b + j, bs, extents, 0);
+        nc_tile_3x4(c + j, ldc, add, a, as, b + j, bs, extents, 0, 1);
     for (; j + strip <= width; j += strip)
         nc_tile_strip(c + j, ldc, add, a, as, b + j, bs, extents, supply, rows, 2);
     if (16 % strip != 0 && j < width)
