@@ -18,8 +18,8 @@ enum {
     WORTH = 2,          /* times as many bytes of tensors in rings make a run worth it */
     LONGEST = 8,        /* kernels of a run */
     SMALL = 16 * 1024,  /* bytes */
-    STRETCHES = 4,      /* that an image is cut into for threads, where there are few images */
-    FEW = 4             /* images */
+    STRETCHES = 4,      /* that an image is cut into for threads, */
+    MEMORY = 16 << 20   /* while the rings of all take no more bytes */
 };
 
 /* A kernel that could be a stage: its image, and tiles of so many lines in so many units. In a run, lines of a
@@ -469,8 +469,8 @@ static Buffer *rings_buffer(Bander *b, int64_t stretches)
 
 static int64_t stretches_of(const Bander *b)
 {
-    int64_t stretches = b->batch < FEW ? STRETCHES : 1;
-    while (b->bands % stretches)
+    int64_t stretches = STRETCHES, image = b->batch * b->rings * (int64_t)sizeof(float);
+    while (stretches > 1 && (b->bands % stretches || stretches * image > MEMORY))
         stretches--;
     return stretches;
 }

@@ -40,15 +40,20 @@ static bool rows_first(const Node *node)
     return shape_batch_axis(node->shape) <= 0;
 }
 
-/* Does it read or write rows? And how much else? */
-static bool has_rows(const BufferRef *refs, int count, int64_t *other)
+/* Adds the bytes of a row, and what is not by rows. */
+static void count_bytes(const BufferRef *refs, int count, int64_t *other, int64_t *row)
 {
-    bool rows = false;
+    for (int i = 0; i < count; i++)
+        *(refs[i].buffer->batched ? row : other) += buffer_bytes(refs[i].buffer);
+}
+
+static bool has_rows(const BufferRef *refs, int count)
+{
     for (int i = 0; i < count; i++) {
-        rows |= refs[i].buffer->batched;
-        *other += refs[i].buffer->batched ? 0 : buffer_bytes(refs[i].buffer);
+        if (refs[i].buffer->batched)
+            return true;
     }
-    return rows;
+    return false;
 }
 
 /* Are all tensors of it rows of a batch, or the same for all rows? */
@@ -80,11 +85,12 @@ static bool writes_only(const Kernel *kernel, bool batched)
 
 static RowUse row_use(const Kernel *kernel)
 {
-    int64_t other = 0;
-    bool in = has_rows(kernel->in, kernel->in_count, &other),
-         out = has_rows(kernel->out, kernel->out_count, &other);
-    if (!in && !out && !kernel->body_count)
+    int64_t other = 0, row = 0;
+    if (!kernel->body_count && !has_rows(kernel->in, kernel->in_count) &&
+        !has_rows(kernel->out, kernel->out_count))
         return WITHOUT_ROWS;
+    count_bytes(kernel->in, kernel->in_count, &other, &row);
+    count_bytes(kernel->out, kernel->out_count, &other, &row);
     if (kernel->body_count || other > CACHE || !is_row_by_row(kernel))
         return OVER_ROWS;
     if (writes_only(kernel, true))
@@ -142,17 +148,19 @@ static bool depends(const Kernel *kernel, const Touched *on)
 typedef struct {
     Kernel **before, **run, **behind;
     int before_count, run_count, behind_count;
-    int end; /* position of the first kernel that is in none of them */
+    int end;   /* position of the first kernel that is in none of them */
+    bool sums; /* over rows are in the run */
 } Run;
 
-/* The run that begins at a kernel. It ends at the first kernel by rows that needs what comes behind. */
-static Run find_run(Slicer *s, int begin)
+/* The run that begins at a kernel and ends before `end`, or at the first kernel by rows that needs what comes
+ * behind. */
+static Run find_run(Slicer *s, int begin, int end)
 {
     Run r = {.end = begin};
     touched_clear(s, &s->run);
     touched_clear(s, &s->sums);
     touched_clear(s, &s->behind);
-    for (; r.end < s->entry->kernels_count; r.end++) {
+    for (; r.end < end; r.end++) {
         Kernel *kernel = s->entry->kernels[r.end];
         RowUse use = row_use(kernel);
         bool late = depends(kernel, &s->behind) || depends(kernel, &s->sums);
@@ -161,6 +169,7 @@ static Run find_run(Slicer *s, int begin)
                 break;
             ARENA_PUSH(s->arena, r.run, r.run_count, kernel);
             touch_all(use == ACCUMULATES ? &s->sums : &s->run, kernel);
+            r.sums |= use == ACCUMULATES;
         } else if (use == WITHOUT_ROWS && !late && !depends(kernel, &s->run)) {
             ARENA_PUSH(s->arena, r.before, r.before_count, kernel);
         } else {
@@ -258,6 +267,52 @@ static int64_t slice_rows(const Slicer *s, const Run *r, const Life *life)
     return (s->batch + slices - 1) / slices;
 }
 
+/* Bytes of a row that kernels of the run from `at` on read and others before it wrote */
+static int64_t handed_over(const Slicer *s, const Life *life, int at)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < s->entry->buffers_count; i++) {
+        const Life *l = &life[i];
+        if (l->touched && !l->whole && l->first < at && at <= l->last &&
+            s->entry->buffers[i]->batched)
+            bytes += buffer_bytes(s->entry->buffers[i]);
+    }
+    return bytes;
+}
+
+/* The position of the run's kernel from which on it should be a run of its own, or its length. Each slice reads
+ * all weights again: where larger slices would save more of that than what is handed over costs, written and
+ * read far away. All bytes are those of a row. */
+static int best_split(const Slicer *s, const Run *r, const Life *life, int64_t rows)
+{
+    int64_t weights = 0, largest = 1, most = 0;
+    int best = r->run_count;
+    for (int at = r->run_count - 1; at > 0; at--) {
+        const Kernel *kernel = r->run[at];
+        int64_t row = 0;
+        count_bytes(kernel->in, kernel->in_count, &weights, &row);
+        count_bytes(kernel->out, kernel->out_count, &weights, &row);
+        largest = row > largest ? row : largest;
+        int64_t fit = s->cache / largest, larger = fit < s->batch ? fit : s->batch;
+        if (larger <= rows)
+            continue;
+        int64_t saved = weights / rows - weights / larger - 2 * handed_over(s, life, at);
+        if (saved > most) {
+            most = saved;
+            best = at;
+        }
+    }
+    return best;
+}
+
+static int position(const Slicer *s, const Kernel *kernel)
+{
+    int at = 0;
+    while (s->entry->kernels[at] != kernel)
+        at++;
+    return at;
+}
+
 static void append(Slicer *s, Kernel *const *kernels, int count)
 {
     for (int i = 0; i < count; i++)
@@ -280,6 +335,21 @@ static void append_loop(Slicer *s, const Run *r, const Life *life, int64_t rows)
     append(s, r->behind, r->behind_count);
 }
 
+/* The run that begins at a kernel, shorter while that is better; how many rows its slices have. One with sums is
+ * left whole: gradients need what lies between its ends, which would be kept for all rows. */
+static int64_t choose_run(Slicer *s, int begin, Run *r, const Life **life)
+{
+    for (int end = s->entry->kernels_count;;) {
+        *r = find_run(s, begin, end);
+        *life = find_lives(s, r, begin);
+        int64_t rows = slice_rows(s, r, *life);
+        int split = rows && !r->sums ? best_split(s, r, *life, rows) : r->run_count;
+        if (split == r->run_count)
+            return rows;
+        end = position(s, r->run[split]);
+    }
+}
+
 void slice(Entry *entry, int64_t batch, int64_t cache)
 {
     Arena *arena = entry->graph->arena;
@@ -292,11 +362,8 @@ void slice(Entry *entry, int64_t batch, int64_t cache)
         Run r = {0};
         const Life *life = NULL;
         int64_t rows = 0;
-        if (use == BY_ROWS || use == ACCUMULATES) {
-            r = find_run(&s, at);
-            life = find_lives(&s, &r, at);
-            rows = slice_rows(&s, &r, life);
-        }
+        if (use == BY_ROWS || use == ACCUMULATES)
+            rows = choose_run(&s, at, &r, &life);
         if (rows) {
             append_loop(&s, &r, life, rows);
             at = r.end;
