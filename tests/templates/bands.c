@@ -19,12 +19,14 @@
 #define done$r$k done$s$k
 #define part(args, lo, hi) compute(args, lo, hi, image, band)
 static void compute(const struct nc_args *args, long lo, long hi, long image, long band);
-#include "template.c"
+#include TEMPLATE
 
 #ifndef $BEHIND
 #define $BEHIND 0 /* cells in front of the ring */
 #endif
-enum { LINE = $r$line, UNIT = LINE / 2, LINES = $BANDS * $s$step /* of a result */ };
+#define LINE $r$line
+#define UNIT (LINE / 2)
+#define LINES ($BANDS * $s$step) /* of a result */
 
 /* Line `at` of a result: the sum of those lines of an image that it sees */
 static nc_real seen(const nc_real *image, long at, long e)

@@ -1,5 +1,7 @@
-/* What the checks of the templates share. A check includes this, then its template as "template.c"
+/* What the checks of the templates share. A check includes this, then its template as TEMPLATE
  * with the defaults turned into macros, and compares what the kernel writes with plain loops. */
+#ifndef CHECK_H
+#define CHECK_H
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,3 +73,4 @@ static inline void expect(const nc_real *got, const double *wanted, long count, 
         }
     }
 }
+#endif

@@ -2,7 +2,7 @@
 // variant: p$start=10 p$length=25
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {

@@ -9,7 +9,7 @@
 // variant: SH=3 SW=2 KH=2 KW=1 OH=2 OW=3 PH=0
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 #define PANELS ($LD == $P && $STEP > 1)
 

@@ -3,7 +3,7 @@
 // variant: D0=2 D1=n D2=3 TO0=480 TO1=24*n-24*n+72 FROM0=480 FROM1=72
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {

@@ -4,9 +4,11 @@
 // variant: W=9 SW=3 OW=4 PW=2 DW=3 KW=4 C=1
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
-enum { X = $H * $W * $C, Y = $OH * $OW * $C, CELLS = $KH * $KW };
+#define X ($H * $W * $C)
+#define Y ($OH * $OW * $C)
+#define CELLS ($KH * $KW)
 
 static void sum(double *dw, const nc_real *x, const nc_real *dy, long n)
 {

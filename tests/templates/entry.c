@@ -18,7 +18,7 @@ static void kernel(const void *job, long lo, long hi)
 }
 
 int entry(const struct nc_call *call);
-#include "template.c"
+#include TEMPLATE
 
 int main(void)
 {

@@ -3,7 +3,7 @@
 // variant: CHUNK=7 total=(n*5)
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {

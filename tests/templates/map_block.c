@@ -2,7 +2,7 @@
 // variant: RUN=7
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {

@@ -5,7 +5,7 @@
 // variant: ROWS=n+4 COLS=32
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {

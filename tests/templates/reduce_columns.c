@@ -5,7 +5,7 @@
 // variant: C=n R=7
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {

@@ -3,7 +3,7 @@
 // variant: R=(n*0+1)
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {

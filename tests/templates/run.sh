@@ -12,6 +12,7 @@ warn="-std=c99 -Wall -Wextra -Werror -ffp-contract=off"
 include="-I$folder -I. -I../../runtime"
 passed=0
 failed=0
+number=0
 
 ${CC:-cc} -I../../compiler defaults.c "$build"/compiler/template.o "$build"/compiler/embedded.o \
     "$build"/compiler/base/*.o "$build"/runtime/spelling.o -o "$folder/defaults" || exit 2
@@ -20,25 +21,52 @@ ${CC:-cc} -I../../runtime host.c "$build"/runtime/isa.o "$build"/runtime/cpu.o "
 "$folder/host" >"$folder/natives.h" || exit 2
 "$folder/defaults" ../../templates/unit.c >"$folder/template_unit.c" || exit 2
 
-# Compiles and runs the check $1 with the compiler $2.
+# The check $2 of template $1 with every variant, as one source: most of a compile is what they share.
+# What is defined for a variant is undefined behind it, what it declares has its number.
+write_check() {
+    variants=
+    count=0
+    printf '#define _POSIX_C_SOURCE 200809L\n#include "check.h"\n'
+    while read -r variant; do
+        file=$folder/template_$count.c
+        # shellcheck disable=SC2086
+        "$folder/defaults" "$1" $variant >"$file"
+        printf '#define TEMPLATE "template_%d.c"\n' $count
+        names=$(sed -nE -e 's/^#define \$name //p' \
+            -e 's/^(static|int) [^(=;]*\b([a-z]+)( =|[(;]).*/\2/p' "$file" "$2.c" | sort -u)
+        for word in $names; do
+            echo "#define $word ${word}_$count"
+        done
+        echo "#include \"$2.c\""
+        for word in TEMPLATE $names $(sed -n 's/^#define \([^ (]*\).*/\1/p' "$file" "$2.c"); do
+            echo "#undef $word"
+        done
+        variants="${variants}main_$count, "
+        count=$((count + 1))
+    done <"$folder/variants"
+    echo "static int (*const variants[])(void) = {$variants};"
+    echo '#include "variants.h"'
+}
+
+# Compiles and runs that source with the compiler $1.
 check_with() {
-    case $2 in
-    gcc) gcc $warn -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all $include "$1.c" \
-        -lm -o "$folder/check" && "$folder/check" ;;
-    clang) clang $warn -Wno-dollar-in-identifier-extension -O1 $include "$1.c" -lm \
+    case $1 in
+    gcc) gcc $warn -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all $include \
+        "$folder/check.c" -lm -o "$folder/check" && "$folder/check" ;;
+    clang) clang $warn -Wno-dollar-in-identifier-extension -O1 $include "$folder/check.c" -lm \
         -o "$folder/check" && "$folder/check" ;;
-    tcc) "$folder/host" "$1.c" "$folder" . ../../runtime ;;
-    scalar) tcc -Wall -Werror -DNC_SCALAR -DNC_DOUBLE $include -run -lm "$1.c" ;;
+    tcc) "$folder/host" "$folder/check.c" "$folder" . ../../runtime ;;
+    scalar) tcc -Wall -Werror -DNC_SCALAR -DNC_DOUBLE $include -run -lm "$folder/check.c" ;;
     esac >"$folder/log" 2>&1
 }
 
-report() { # name compiler variant
+report() { # name compiler variant status: with the messages of variant $number
     if [ "$4" -eq 0 ]; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
         echo "FAIL templates/$1 $2 $3"
-        head -8 "$folder/log"
+        awk -v n=$number '/^variant [0-9]+ (pass|fail)/ { at = $2 + 1; next } at == n' "$folder/log" | head -8
     fi
 }
 
@@ -61,14 +89,16 @@ for template in ../../templates/${1:-*}.c; do
     if [ -f "../../templates/${name}_block.c" ] && [ ! -f "${name}_block.c" ]; then
         compilers="gcc clang scalar" # calls scalar primitives, which are no natives
     fi
+    { echo; sed -n 's|^// variant: ||p' "$check.c"; } >"$folder/variants"
+    write_check "$template" "$check" >"$folder/check.c"
     for compiler in $compilers; do
         before=$failed
-        { echo; sed -n 's|^// variant: ||p' "$check.c"; } >"$folder/variants"
+        number=0
+        check_with "$compiler"
         while read -r variant; do
-            # shellcheck disable=SC2086
-            "$folder/defaults" "$template" $variant >"$folder/template.c" &&
-                check_with "$check" "$compiler"
+            grep -qx "variant $number passes" "$folder/log"
             report "$name" "$compiler" "$variant" $?
+            number=$((number + 1))
         done <"$folder/variants"
         [ "$failed" -eq "$before" ] && echo "ok templates/$name $compiler"
     done

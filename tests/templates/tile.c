@@ -18,7 +18,7 @@
 // variant: M=n A_ROW=1 A_K=n w$value={1,1,24},{1,1},{1,1},{1,1},{0,0},{1,1},{1,1},{960,960,40},24 h$value={b,a,0},rows*$P k$call=(void)window,nc_tile_ahead(c,$P,a+i,1,n,b+j,40,24,rows,$P,&next)
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 #ifndef $STEP
 #define $STEP 1

@@ -6,7 +6,7 @@
 // variant: COLS=33 FROM_P=32 TO_P=16
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 /* Where [matrix][i][j] of matrices of `rows` rows lies in panels. */
 static long offset(long stack, long matrix, long rows, long panel, long i, long j)

@@ -4,7 +4,7 @@
 // variant: COLS=5 P=16
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 int main(void)
 {

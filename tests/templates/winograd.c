@@ -3,7 +3,7 @@
 // variant: GEOMETRY={9,6,20},{8,6},{1,1},{2,2},2,4,40,2,32,{32,5760},0
 #include "check.h"
 
-#include "template.c"
+#include TEMPLATE
 
 static void check(long n)
 {
