@@ -149,7 +149,7 @@ if has tcc; then
 else
     skip "tcc" "tcc is not installed"
 fi
-product "gcc-scalar" small 1e-5 "" gcc -O1 -DNC_SCALAR
+product "gcc-scalar" small 1e-5 "" gcc -Og -DNC_SCALAR
 for level in 0 2 3; do
     # shellcheck disable=SC2086
     stateful "gcc-O$level" 0 "" gcc -std=c99 -D_GNU_SOURCE -O$level -march=native $math
@@ -159,7 +159,7 @@ done
 # shellcheck disable=SC2086
 stateful "g++" 0 "" g++ -std=c++11 -x c++ -O2 -march=native $math
 stateful "gcc-plain" 1e-5 "" gcc -O2
-stateful "gcc-scalar" 1e-5 "" gcc -O1 -DNC_SCALAR
+stateful "gcc-scalar" 1e-5 "" gcc -Og -DNC_SCALAR
 # shellcheck disable=SC2086
 product "gcc-lto" wide 0 "" gcc -DQUICK -O2 -flto -march=native $math
 
@@ -205,7 +205,7 @@ fi
 if echo 'int main(void) { return 0; }' | gcc -m32 -x c - -o probe 2>log && ./probe; then
     product "m32-sse2" small 1e-5 "" gcc -m32 -msse2 -mfpmath=sse -O2
     product "m32-x87" small 1e-5 "" gcc -m32 -march=i686 -O2
-    stateful "m32-x87" 1e-5 "" gcc -m32 -march=i686 -O2
+    stateful "m32-x87" 1e-5 "" gcc -m32 -march=i686 -O1
     product "m32-wide" wide 1e-5 "" gcc -m32 -march=i686 -O2 -std=c99 -D_GNU_SOURCE -DQUICK
 else
     skip "m32" "gcc -m32 needs gcc-multilib"
