@@ -15,14 +15,11 @@ NC_INLINE struct nc_supply nc_supply_own(const nc_real *b, long ldb, long k)
                                      step * (long)sizeof *b};
     return supply;
 }
-/* What lies behind a block of a panel, as much again, while `parts` pass over the block */
-NC_INLINE struct nc_supply nc_supply_next(const nc_real *b, long ldb,
-                                          const struct nc_extents *block, long parts)
+/* What is read next, as much as a panel, while `parts` pass over the present one */
+NC_INLINE struct nc_supply nc_supply_next(const nc_real *next, long ldb, long parts)
 {
-    const long step = ldb > NC_PANEL ? 0 : ldb;
-    const struct nc_supply supply = {
-        (const char *)(b + block->k * block->high * block->wide * step),
-        (step * (long)sizeof *b + parts - 1) / parts};
+    const long step = ldb > NC_PANEL || parts < 1 ? 0 : ldb * (long)sizeof *next;
+    const struct nc_supply supply = {(const char *)next, step ? (step + parts - 1) / parts : 0};
     return supply;
 }
 /* How the cells of `a` lie: anywhere, those of a row side by side, or those of one k side by side. The two
@@ -215,8 +212,9 @@ NC_STATIC void nc_tile_strips(nc_real *c, long ldc, int add, const nc_real *a,
 {
     const long strip = 2 * NC_LANES, strips = (width + strip - 1) / strip;
     const long parts = (rows + NC_TILE_ROWS - 1) / NC_TILE_ROWS;
-    struct nc_supply behind = nc_supply_next(b, bs->k, extents, parts * strips);
-    struct nc_supply *supply = parts > 1 ? &behind : 0;
+    struct nc_supply behind = nc_supply_next(b + extents->k * extents->high * extents->wide * bs->k,
+                                             bs->k, parts * strips);
+    struct nc_supply *supply = parts > 1 ? &behind : 0; /* what lies behind the block */
     long j = 0;
     for (; rows == 1 && j + 8 * NC_LANES <= width; j += 8 * NC_LANES)
         nc_tile_1x8(c + j, ldc, add, a, as, b + j, bs, extents, 0, 1);

@@ -210,9 +210,7 @@ NC_STATIC void nc_window_cell(const struct nc_pairs *pairs, long count, const nc
                               const nc_real *next, const struct nc_window *g, long width)
 {
     const long ldb = g->weight[2], parts = (count + NC_TILE_ROWS - 1) / NC_TILE_ROWS;
-    const long passes = parts * (width / (2 * NC_LANES));
-    struct nc_supply supply = {(const char *)next,
-                               passes > 0 ? (ldb * (long)sizeof *b + passes - 1) / passes : 0};
+    struct nc_supply supply = nc_supply_next(next, ldb, parts * (width / (2 * NC_LANES)));
     for (long j = 0; j < width; j += 2 * NC_LANES)
         for (long r = 0; r < count; r += NC_TILE_ROWS)
             nc_tile_pairs(pairs->to + r, j, pairs->from + r, b + j, ldb, g->size[2], &supply);
