@@ -40,20 +40,19 @@ static bool rows_first(const Node *node)
     return shape_batch_axis(node->shape) <= 0;
 }
 
-/* Adds the bytes of a row, and what is not by rows. */
-static void count_bytes(const BufferRef *refs, int count, int64_t *other, int64_t *row)
+static void add_bytes(const BufferRef *refs, int count, int64_t *row, int64_t *other)
 {
     for (int i = 0; i < count; i++)
         *(refs[i].buffer->batched ? row : other) += buffer_bytes(refs[i].buffer);
 }
 
-static bool has_rows(const BufferRef *refs, int count)
+/* Bytes that a kernel reads and writes of a row; what is not by rows is added to `other`. */
+static int64_t count_bytes(const Kernel *kernel, int64_t *other)
 {
-    for (int i = 0; i < count; i++) {
-        if (refs[i].buffer->batched)
-            return true;
-    }
-    return false;
+    int64_t row = 0;
+    add_bytes(kernel->in, kernel->in_count, &row, other);
+    add_bytes(kernel->out, kernel->out_count, &row, other);
+    return row;
 }
 
 /* Are all tensors of it rows of a batch, or the same for all rows? */
@@ -85,12 +84,9 @@ static bool writes_only(const Kernel *kernel, bool batched)
 
 static RowUse row_use(const Kernel *kernel)
 {
-    int64_t other = 0, row = 0;
-    if (!kernel->body_count && !has_rows(kernel->in, kernel->in_count) &&
-        !has_rows(kernel->out, kernel->out_count))
+    int64_t other = 0, row = count_bytes(kernel, &other);
+    if (!row && !kernel->body_count)
         return WITHOUT_ROWS;
-    count_bytes(kernel->in, kernel->in_count, &other, &row);
-    count_bytes(kernel->out, kernel->out_count, &other, &row);
     if (kernel->body_count || other > CACHE || !is_row_by_row(kernel))
         return OVER_ROWS;
     if (writes_only(kernel, true))
@@ -288,10 +284,7 @@ static int best_split(const Slicer *s, const Run *r, const Life *life, int64_t r
     int64_t weights = 0, largest = 1, most = 0;
     int best = r->run_count;
     for (int at = r->run_count - 1; at > 0; at--) {
-        const Kernel *kernel = r->run[at];
-        int64_t row = 0;
-        count_bytes(kernel->in, kernel->in_count, &weights, &row);
-        count_bytes(kernel->out, kernel->out_count, &weights, &row);
+        int64_t row = count_bytes(r->run[at], &weights);
         largest = row > largest ? row : largest;
         int64_t fit = s->cache / largest, larger = fit < s->batch ? fit : s->batch;
         if (larger <= rows)
