@@ -211,6 +211,7 @@ void *memcpy(void *, const void *, unsigned long);
 #include "vocab/vectors.h"
 #include "vocab/random.h"
 #include "vocab/tile.h"
+#include "vocab/cells.h"
 #include "vocab/window.h"
 #include "vocab/winograd.h"
 
